@@ -1,0 +1,89 @@
+"""Judge the wheels from outside: in fresh environments, without this repository's packages or its configuration.
+
+python .ci/wheels.py lake WORK       core and csv alone make a lake
+python .ci/wheels.py plugins WORK    each plugin's tests pass with its wheel, what that declares, and core[testing]
+
+WORK holds `dist/` with the wheels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Run a command outside of the repository and return what it prints; leave with its words if it fails."""
+    env = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    done = subprocess.run([str(part) for part in command], cwd=cwd, env=env, text=True, capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(f"$ {' '.join(str(part) for part in command)}\n{done.stdout}{done.stderr}\nexit {done.returncode}")
+    return done.stdout
+
+
+def environment(work: Path, name: str, *packages: str) -> Path:
+    """A fresh environment with these packages, ours from the wheels; returns its bin folder."""
+    venv = work / "venvs" / name
+    constraints = work / "constraints.txt"
+    pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]["constraint-dependencies"]
+    constraints.write_text("\n".join(pins) + "\n", encoding="utf-8")
+    run("uv", "venv", "--quiet", "--python", sys.executable, venv)
+    run(
+        "uv", "pip", "install", "--quiet", "--no-config", "--python", venv / "bin/python",
+        "--find-links", work / "dist", "--constraints", constraints, *packages, cwd=work,
+    )  # fmt: skip
+    return venv / "bin"
+
+
+def lake(work: Path) -> None:
+    """`pip install --find-links dist ducklake-core ducklake-connector-csv` gives a lake with just that."""
+    tools = environment(work, "lake", "ducklake-core", "ducklake-connector-csv")
+    found = {row["name"] for row in json.loads(run("uv", "pip", "list", "--python", tools / "python", "--format", "json"))}
+    ours = {name for name in found if name.startswith("ducklake")}
+    assert ours == {"ducklake-core", "ducklake-connector-csv", "ducklake-connector-files"}, f"installed are {sorted(ours)}"
+    run(tools / "ducklake", "init", "tienda", cwd=work)
+    project = work / "tienda"
+    (project / "ventas.csv").write_text("id,importe\n1,10.50\n2,3.25\n", encoding="utf-8")
+    (project / "config/sources.yaml").write_text("sources:\n  - {name: caja, type: csv, path: ventas.csv}\n", encoding="utf-8")
+    run(tools / "ducklake", "validate", cwd=project)
+    run(tools / "ducklake", "extract", "caja", cwd=project)
+    answer = json.loads(run(tools / "ducklake", "query", "--json", "SELECT sum(importe) AS total FROM raw.caja.ventas", cwd=project))
+    assert answer["rows"] == [["13.75"]], answer
+    print(f"{', '.join(sorted(ours))}: init, validate, extract and query work")
+
+
+def plugins(work: Path) -> None:
+    """Each plugin's tests, copied away from the repository, in an environment of its own."""
+    failed = [
+        folder.name for folder in sorted((ROOT / "plugins").iterdir()) if (folder / "pyproject.toml").exists() and not alone(work, folder)
+    ]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def alone(work: Path, folder: Path) -> bool:
+    """Whether one plugin's tests pass with only its wheel, its declared dependencies and core's `[testing]`."""
+    tools = environment(work, folder.name, folder.name, "ducklake-core[testing]")
+    tests = work / "alone" / folder.name
+    shutil.copytree(folder / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+    (tests / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib --strict-markers -q\n", encoding="utf-8")
+    report = work / f"junit-alone-{folder.name}.xml"
+    command: Sequence[str | Path] = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
+    done = subprocess.run([str(part) for part in command], cwd=tests, text=True, capture_output=True, check=False)
+    lines = done.stdout.strip().splitlines() or [done.stderr.strip()]
+    print(f"{folder.name}: {lines[-1]}", flush=True)
+    if done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    {"lake": lake, "plugins": plugins}[sys.argv[1]](Path(sys.argv[2]).resolve())

@@ -1,0 +1,117 @@
+"""What a plugin author subclasses or receives. Nothing else of DuckLake is public to plugins."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+hookimpl = pluggy.HookimplMarker("ducklake")
+"""Marks a function of a plugin as an implementation of the hook that has its name."""
+
+API_VERSION = 1
+"""The version of these contracts; a plugin module says `api = 1`."""
+
+SUPPORTED_API_VERSIONS = frozenset({1})
+"""The versions that this core takes: the current and the previous one."""
+
+if TYPE_CHECKING:
+    from ducklake.api.connector import Connector, ConnectorContext, RowsConnector, Session
+    from ducklake.api.engine import (
+        ColumnStatistics,
+        Engine,
+        EngineError,
+        EngineSession,
+        EngineSettings,
+        FileSpec,
+        StagedFile,
+        StagedFiles,
+    )
+    from ducklake.api.events import QualityFailure, RunEvent, SchemaChange, StepEvent
+    from ducklake.api.extraction import Extraction, ExtractRequest
+    from ducklake.api.options import NoOptions, OptionError, Options
+    from ducklake.api.parse import ParsedSql, SqlSyntaxError, parse_expression, parse_select
+    from ducklake.api.quality import CheckResult, QualityCheck
+    from ducklake.api.results import CheckOutcome, CommandResult, TableResult
+    from ducklake.api.tables import Column, Relation, Schema, SourceTable, TableRef, UnknownColumn
+    from ducklake.api.transform import PythonTransform, TableStatistics, Transform, TransformContext
+    from ducklake.api.writer import StorageWriter
+
+_HOMES = {
+    "connector": ("Connector", "ConnectorContext", "RowsConnector", "Session"),
+    "engine": (
+        "ColumnStatistics",
+        "Engine",
+        "EngineError",
+        "EngineSession",
+        "EngineSettings",
+        "FileSpec",
+        "StagedFile",
+        "StagedFiles",
+    ),
+    "events": ("QualityFailure", "RunEvent", "SchemaChange", "StepEvent"),
+    "extraction": ("ExtractRequest", "Extraction"),
+    "options": ("NoOptions", "OptionError", "Options"),
+    "parse": ("ParsedSql", "SqlSyntaxError", "parse_expression", "parse_select"),
+    "quality": ("CheckResult", "QualityCheck"),
+    "results": ("CheckOutcome", "CommandResult", "TableResult"),
+    "tables": ("Column", "Relation", "Schema", "SourceTable", "TableRef", "UnknownColumn"),
+    "transform": ("PythonTransform", "TableStatistics", "Transform", "TransformContext"),
+    "writer": ("StorageWriter",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "API_VERSION",
+    "SUPPORTED_API_VERSIONS",
+    "hookimpl",
+    "CheckOutcome",
+    "CheckResult",
+    "Column",
+    "ColumnStatistics",
+    "CommandResult",
+    "Connector",
+    "ConnectorContext",
+    "Engine",
+    "EngineError",
+    "EngineSession",
+    "EngineSettings",
+    "ExtractRequest",
+    "Extraction",
+    "FileSpec",
+    "NoOptions",
+    "OptionError",
+    "Options",
+    "ParsedSql",
+    "PythonTransform",
+    "QualityCheck",
+    "QualityFailure",
+    "Relation",
+    "RowsConnector",
+    "RunEvent",
+    "Schema",
+    "SchemaChange",
+    "Session",
+    "SourceTable",
+    "SqlSyntaxError",
+    "StagedFile",
+    "StagedFiles",
+    "StepEvent",
+    "StorageWriter",
+    "TableRef",
+    "TableResult",
+    "TableStatistics",
+    "Transform",
+    "TransformContext",
+    "UnknownColumn",
+    "parse_expression",
+    "parse_select",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a contract when it is first used, so that listing plugins stays fast."""
+    if name in _MODULES:
+        return getattr(import_module(f"ducklake.api.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,229 @@
+"""Sources: what a connector plugin subclasses.
+
+A connector is a class with a `name`, an `Options` model and two methods. The heavy imports (a driver, an
+ORM) belong inside methods: the class is loaded whenever configuration is validated.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+from ducklake.api.extraction import Extraction, ExtractRequest
+from ducklake.api.options import Options
+from ducklake.api.tables import SourceTable
+
+if TYPE_CHECKING:
+    import logging
+
+    import pyarrow as pa
+
+    from ducklake.api.engine import EngineSession
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConnectorContext:
+    """What core lends to a connector.
+
+    Attributes:
+        source: The source's name in sources.yaml.
+        project: The project's folder; relative paths of options are relative to it (`resolve`).
+        engine: A session of the engine, for connectors that read files through it.
+        log: A logger; it writes to stderr, never to stdout.
+    """
+
+    source: str
+    project: Path
+    engine: EngineSession
+    log: logging.Logger
+
+    def resolve(self, path: str) -> Path:
+        """A path of the options, made absolute.
+
+        Args:
+            path: Relative to the project, or absolute; `~` is expanded.
+        """
+        return self.project / Path(path).expanduser()
+
+
+class Session(abc.ABC):
+    """An open connection to a source, over all tables of one run. Used as a context manager."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @abc.abstractmethod
+    def tables(self) -> Sequence[SourceTable]:
+        """All tables that the source offers (core applies the patterns of `tables:` to them).
+
+        Raises:
+            SourceError: The source cannot be reached or refuses.
+        """
+
+    @abc.abstractmethod
+    def get_schema(self, table: str) -> pa.Schema:
+        """The schema that `extract` will deliver.
+
+        Args:
+            table: A name out of `tables`.
+
+        Raises:
+            DataError: There is no such table.
+        """
+
+    @abc.abstractmethod
+    def extract(self, request: ExtractRequest) -> Extraction:
+        """Begin to read one table; the rows flow when core iterates the streams.
+
+        Args:
+            request: Which table, and how.
+
+        Raises:
+            DataError: There is no such table, or its rows cannot be read.
+            SourceError: The source cannot be reached or refuses.
+        """
+
+    def confirm(self, table: str) -> None:
+        """Called after the commit of a table's extraction (to move or delete a file, for example).
+
+        Args:
+            table: The table that has landed.
+        """
+
+    def cancel(self) -> None:
+        """Stop a running read at the source; called from another thread, on Ctrl-C or a time limit."""
+
+    def close(self) -> None:
+        """Let go of the source. Called once, also after an error."""
+
+
+class Connector(abc.ABC, Generic[OptionsT]):
+    """A type of source.
+
+    Args:
+        options: The source's block in YAML, validated by `Options`.
+        context: What core lends.
+
+    Attributes:
+        name: The word for `type:` in sources.yaml.
+        Options: The model of the source's own keys (`connection`, `path`, ...). Core's keys (`name`, `type`,
+            `enabled`, `description`, `tables`, `extract`) are not part of it.
+        capabilities: Words that core and the conformance suite understand: `tables` (the source has named
+            tables and takes `tables:`), `incremental` (it reads increments by `key_column`),
+            `ledger` (it keeps a ledger of content in its state).
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]]
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, options: OptionsT, context: ConnectorContext) -> None:
+        self.options = options
+        self.context = context
+
+    @abc.abstractmethod
+    def validate_connection(self) -> None:
+        """Connect and log in, read nothing.
+
+        Raises:
+            SourceError: The source cannot be reached or refuses.
+        """
+
+    @abc.abstractmethod
+    def open(self, requests: Sequence[str]) -> Session:
+        """Open the source for one run.
+
+        Args:
+            requests: The names and patterns of `tables:`; empty means all.
+
+        Raises:
+            SourceError: The source cannot be reached or refuses.
+        """
+
+
+class RowsConnector(Connector[OptionsT]):
+    """A connector made of plain Python: declare tables and schemas, yield rows as mappings.
+
+    Handy for small and odd sources; the rows pass through Python objects, so it is not for millions.
+    """
+
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tables"})
+
+    @abc.abstractmethod
+    def schemas(self) -> Mapping[str, pa.Schema]:
+        """The tables and the Arrow schema of each."""
+
+    @abc.abstractmethod
+    def rows(self, table: str) -> Iterable[Mapping[str, Any]]:
+        """The rows of one table; a missing key is NULL, an unknown key is an error.
+
+        Args:
+            table: A name out of `schemas`.
+        """
+
+    def validate_connection(self) -> None:
+        """Ask for the schemas."""
+        self.schemas()
+
+    def open(self, requests: Sequence[str]) -> Session:
+        """Open a session over `schemas` and `rows`.
+
+        Args:
+            requests: Not needed here.
+        """
+        return _RowsSession(self)
+
+
+class _RowsSession(Session):
+    def __init__(self, connector: RowsConnector[Any]) -> None:
+        self._connector = connector
+        self._schemas = dict(connector.schemas())
+
+    def tables(self) -> Sequence[SourceTable]:
+        return [SourceTable(name) for name in self._schemas]
+
+    def get_schema(self, table: str) -> pa.Schema:
+        from ducklake.errors import DataError, did_you_mean
+
+        if table not in self._schemas:
+            source = self._connector.context.source
+            raise DataError(f"{source}.{table}: no such table", hint=did_you_mean(table, self._schemas, "tables"))
+        return self._schemas[table]
+
+    def extract(self, request: ExtractRequest) -> Extraction:
+        schema = self.get_schema(request.table)
+        return Extraction(schema=schema, streams=[self._batches(request, schema)])
+
+    def _batches(self, request: ExtractRequest, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        from itertools import islice
+
+        rows = iter(self._connector.rows(request.table))
+        while chunk := list(islice(rows, request.batch_size)):
+            yield self._batch(request.table, chunk, schema)
+
+    def _batch(self, table: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        from ducklake.errors import DataError, did_you_mean
+
+        place = f"{self._connector.context.source}.{table}"
+        for row in rows:
+            if unknown := row.keys() - set(schema.names):
+                name = min(unknown)
+                raise DataError(f"{place}.{name}: a row has a column that the schema lacks", hint=did_you_mean(name, schema.names))
+        arrays = []
+        for field in schema:
+            try:
+                arrays.append(pa.array([row.get(field.name) for row in rows], field.type))
+            except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+                raise DataError(f"{place}.{field.name}: a value does not fit {field.type}: {error}") from error
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)

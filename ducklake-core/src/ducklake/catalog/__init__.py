@@ -1,0 +1,1 @@
+"""What happened: the metadata catalog in `data/catalog.duckdb`."""

@@ -1,0 +1,247 @@
+"""The statements that make something true: each function runs inside one transaction of `Catalog.write`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ducklake.api.tables import Schema, TableRef
+from ducklake.catalog.records import CheckRecord, ExtractionRecord, FileRecord, RunRecord, StatisticsRecord, VersionRecord
+
+if TYPE_CHECKING:
+    import duckdb
+
+    Connection = duckdb.DuckDBPyConnection
+
+
+def commit_extraction(connection: Connection, record: ExtractionRecord) -> int:
+    """Make an extraction true: files, state, schema version and statistics.
+
+    Args:
+        connection: Inside a transaction.
+        record: What has landed.
+
+    Returns:
+        The table's schema version.
+    """
+    ref = record.ref
+    schema_version = _schema_version(connection, ref, record.schema, record.started)
+    _insert_files(connection, ref, record.extraction_id, record.epoch, record.files, schema_version)
+    _insert_statistics(connection, ref, record.extraction_id, record.statistics, record.rows)
+    _insert_extraction(connection, record, schema_version, "success", None)
+    state = None if record.state is None else json.dumps(record.state)
+    _put_table(connection, ref, record.folder, "parquet", record.mode, record.epoch, schema_version, state)
+    return schema_version
+
+
+def record_empty_extraction(connection: Connection, record: ExtractionRecord) -> None:
+    """Note an extraction that found nothing new; its state counts all the same.
+
+    Args:
+        connection: Inside a transaction.
+        record: Without files.
+    """
+    _insert_extraction(connection, record, None, "empty", None)
+    if record.state is not None:
+        connection.execute(
+            "UPDATE tables SET state = ? WHERE layer = 'raw' AND domain = ? AND table_name = ?",
+            [json.dumps(record.state), record.source, record.table],
+        )
+
+
+def record_failed_extraction(connection: Connection, record: ExtractionRecord, error: str) -> None:
+    """Note an extraction that failed; it changes no table.
+
+    Args:
+        connection: Inside a transaction.
+        record: As far as it got, without files.
+        error: Why, without secrets.
+    """
+    _insert_extraction(connection, record, None, "error", error)
+
+
+def commit_version(connection: Connection, record: VersionRecord) -> int:
+    """Make a version the current one of its table.
+
+    Args:
+        connection: Inside a transaction.
+        record: The finished version.
+
+    Returns:
+        Its number.
+    """
+    ref = record.ref
+    now = _now()
+    row = connection.execute(
+        "SELECT coalesce(max(version), 0) + 1 FROM versions WHERE layer = ? AND domain = ? AND table_name = ?", _key(ref)
+    ).fetchone()
+    version = int(row[0]) if row else 1
+    schema_version = _schema_version(connection, ref, record.schema, now.isoformat())
+    connection.execute(
+        "UPDATE versions SET superseded = ? WHERE layer = ? AND domain = ? AND table_name = ? AND superseded IS NULL", [now, *_key(ref)]
+    )
+    connection.execute(
+        "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+        [*_key(ref), version, record.run_id, now, record.rows, record.size, schema_version],
+    )
+    _insert_files(connection, ref, record.run_id, version, record.files, schema_version)
+    _insert_statistics(connection, ref, record.run_id, record.statistics, record.rows)
+    for table, input_version in record.inputs:
+        connection.execute("INSERT INTO lineage VALUES (?, ?, ?, ?, ?)", [record.run_id, *_key(table), input_version])
+    _put_table(connection, ref, record.folder, record.format, "replace", version, schema_version, None)
+    return version
+
+
+def record_run(connection: Connection, record: RunRecord, checks: Sequence[CheckRecord], version: int | None) -> None:
+    """Note a run and its checks.
+
+    Args:
+        connection: Inside a transaction.
+        record: What became of it.
+        checks: All that were judged.
+        version: The version that it published, or None.
+    """
+    connection.execute(
+        "INSERT INTO pipeline_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            _next_id(connection, "pipeline_runs"),
+            record.run_id,
+            record.pipeline,
+            _timestamp(record.started),
+            record.source_layer,
+            *_key(record.destination),
+            version,
+            record.rows,
+            record.seconds,
+            record.status,
+            record.error,
+        ],
+    )
+    now = _now()
+    for check in checks:
+        connection.execute(
+            "INSERT INTO data_quality VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                _next_id(connection, "data_quality"),
+                record.run_id,
+                record.pipeline,
+                str(record.destination),
+                check.type,
+                json.dumps(list(check.columns)),
+                check.severity,
+                now,
+                check.passed,
+                check.failed_rows,
+                check.rows,
+                check.details,
+            ],
+        )
+
+
+def forget_versions(connection: Connection, ref: TableRef, versions: Iterable[tuple[int, str]]) -> None:
+    """Take old versions out of the catalog; their files may be removed afterwards.
+
+    Args:
+        connection: Inside a transaction.
+        ref: The table.
+        versions: Number and run id of each.
+    """
+    for version, run_id in versions:
+        for table in ("versions", "files"):
+            connection.execute(f"DELETE FROM {table} WHERE layer = ? AND domain = ? AND table_name = ? AND version = ?", [*_key(ref), version])
+        connection.execute("DELETE FROM column_statistics WHERE owner = ?", [run_id])
+
+
+def _insert_extraction(connection: Connection, record: ExtractionRecord, schema_version: int | None, status: str, error: str | None) -> None:
+    connection.execute(
+        "INSERT INTO extractions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            _next_id(connection, "extractions"),
+            record.extraction_id,
+            record.source,
+            record.table,
+            _timestamp(record.started),
+            record.mode,
+            record.epoch,
+            record.rows,
+            record.size,
+            len(record.files),
+            record.files[0].path if record.files else None,
+            schema_version,
+            status,
+            record.seconds,
+            error,
+            json.dumps(list(record.notes)),
+        ],
+    )
+
+
+def _schema_version(connection: Connection, ref: TableRef, schema: Schema, detected: str) -> int:
+    """The number of a schema; a new one is recorded if the columns differ from the newest."""
+    row = connection.execute(
+        """
+        SELECT schema_version, columns FROM schema_versions
+        WHERE layer = ? AND domain = ? AND table_name = ? ORDER BY schema_version DESC LIMIT 1
+        """,
+        _key(ref),
+    ).fetchone()
+    columns = json.dumps(schema.to_json())
+    if row and row[1] == columns:
+        return int(row[0])
+    version = int(row[0]) + 1 if row else 1
+    connection.execute("INSERT INTO schema_versions VALUES (?, ?, ?, ?, ?, ?)", [*_key(ref), version, _timestamp(detected), columns])
+    return version
+
+
+def _insert_files(
+    connection: Connection, ref: TableRef, owner: str, version: int, files: Iterable[FileRecord], schema_version: int
+) -> None:
+    for file in files:
+        connection.execute(
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [file.path, *_key(ref), owner, version, file.part, file.rows, file.size, file.sha256, schema_version],
+        )
+
+
+def _insert_statistics(connection: Connection, ref: TableRef, owner: str, statistics: Iterable[StatisticsRecord], rows: int) -> None:
+    for column in statistics:
+        fraction = column.nulls / rows if column.nulls is not None and rows else None
+        connection.execute(
+            "INSERT INTO column_statistics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*_key(ref), owner, column.column, column.nulls, fraction, column.minimum, column.maximum],
+        )
+
+
+def _put_table(
+    connection: Connection, ref: TableRef, folder: str, file_format: str, mode: str, version: int, schema_version: int, state: str | None
+) -> None:
+    values: list[Any] = [folder, file_format, mode, version, schema_version, state, _now()]
+    updated = connection.execute(
+        """
+        UPDATE tables SET folder = ?, format = ?, mode = ?, version = ?, schema_version = ?, state = ?, changed = ?
+        WHERE layer = ? AND domain = ? AND table_name = ?
+        """,
+        [*values, *_key(ref)],
+    ).fetchone()
+    if not updated or not updated[0]:
+        connection.execute("INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*_key(ref), *values])
+
+
+def _next_id(connection: Connection, table: str) -> int:
+    row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
+    return int(row[0]) if row else 1
+
+
+def _key(ref: TableRef) -> list[str]:
+    return [ref.layer, ref.domain, ref.table]
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def _timestamp(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -1,0 +1,204 @@
+"""Opening the catalog: for one short transaction at a time, behind a lock of ours.
+
+DuckDB lets one process write to a file and none read meanwhile, so nobody keeps it open: readers and writers take the
+same lock for some 20 ms. Nothing but DuckDB ever opens the file itself: another `open()` in this process would drop
+DuckDB's own lock when it is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ducklake.api.sql import literal
+from ducklake.catalog.locks import locked
+from ducklake.catalog.schema import FORMAT_VERSION, MIGRATIONS
+from ducklake.errors import BusyError, CatalogError, DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+WAIT_SECONDS = 30.0
+"""How long a command waits for the catalog's own lock."""
+
+
+class Catalog:
+    """The catalog of one lake.
+
+    Args:
+        data: The lake's data folder.
+        private: Its private folder, which holds the lock.
+    """
+
+    def __init__(self, data: Path, private: Path) -> None:
+        self.path = data / "catalog.duckdb"
+        self._data = data
+        self._private = private
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
+        """Open for reading; None where the lake has no catalog yet.
+
+        Raises:
+            CatalogError: It is damaged, newer, or missing beside data files.
+            BusyError: It stayed locked.
+        """
+        if not self.path.exists():
+            self._refuse_missing()
+            yield None
+            return
+        with self._lock(), self._open(self.path, read_only=True) as connection:
+            if self._version(connection) == 0:
+                yield None
+            else:
+                yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: committed and checkpointed at the end of the block, rolled back if it raises.
+
+        Raises:
+            CatalogError: It is damaged, newer, or missing beside data files.
+            BusyError: It stayed locked.
+            DataError: The disk does not take it; the transaction did not happen.
+        """
+        self.create()
+        with self._lock(), self._transaction(self.path) as connection:
+            yield connection
+
+    def create(self, *, beside_files: bool = False) -> None:
+        """Give an empty lake its catalog; one that is there stays. Called before anything lands.
+
+        The file is made complete under a private name first, so that a kill leaves a whole one or none.
+
+        Args:
+            beside_files: Make it although there are data files (a rebuild).
+
+        Raises:
+            CatalogError: There is none, but there are data files.
+            DataError: The disk does not take it.
+        """
+        if self.path.exists():
+            return
+        if not beside_files:
+            self._refuse_missing()
+        draft = self._private / f"catalog-{os.getpid()}.new"
+        try:
+            self._private.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft.unlink(missing_ok=True)
+            with self._lock(), self._transaction(draft):
+                pass
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, self.path)
+            draft.unlink()
+        except OSError as error:
+            raise DataError(
+                f"{self._data}: cannot write: {error.strerror or error}", hint="make the data folder writable", code="disk"
+            ) from error
+
+    @contextlib.contextmanager
+    def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._open(path, read_only=False) as connection:
+            connection.execute("BEGIN")
+            try:
+                self._migrate(connection)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("CHECKPOINT")
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        path = self._private / "locks" / "catalog.lock"
+        try:
+            with locked(path, "the catalog", wait=WAIT_SECONDS, poll=0.005, record=False):
+                yield
+        except BusyError as error:
+            raise BusyError(f"the catalog stayed locked for {WAIT_SECONDS:.0f} s", hint="look for a stuck ducklake process") from error
+
+    @contextlib.contextmanager
+    def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+        try:
+            options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+            try:
+                connection.execute(f"ATTACH {literal(str(path))} AS catalog ({options})")
+                connection.execute("USE catalog")
+            except duckdb.IOException as error:
+                raise self._unreadable(error) from error
+            except duckdb.Error as error:
+                raise self._damaged(error) from error
+            try:
+                yield connection
+            except (duckdb.InternalException, duckdb.SerializationException) as error:
+                raise self._damaged(error) from error
+            except duckdb.IOException as error:
+                raise self._unreadable(error) from error
+        finally:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _unreadable(self, error: Exception) -> DataError | CatalogError:
+        text = str(error).split("\n")[0]
+        lower = text.lower()
+        if any(word in lower for word in ("no space", "read-only", "permission denied", "cannot open file", "could not write", "input/output")):
+            return DataError(f"{self.path}: {text}", hint="free the disk or make the data folder writable, then run the command again")
+        return self._damaged(error)
+
+    def _damaged(self, error: Exception) -> CatalogError:
+        text = str(error).split("\n")[0]
+        return CatalogError(
+            f"{self.path}: the catalog is damaged: {text}",
+            hint="no data is lost: move the file away and run `ducklake catalog rebuild`",
+            code="catalog_damaged",
+        )
+
+    def _refuse_missing(self) -> None:
+        """An empty lake gets a new catalog; a full one must not silently begin anew."""
+        for layer in (self._data / "raw", self._private / "versions"):
+            found = next(layer.rglob("*.parquet"), None) if layer.is_dir() else None
+            if found is not None:
+                raise CatalogError(
+                    f"{self.path}: the catalog is missing, but {found.relative_to(self._data)} is there",
+                    hint="run `ducklake catalog rebuild`",
+                    code="catalog_missing",
+                )
+
+    def _version(self, connection: duckdb.DuckDBPyConnection) -> int:
+        exists = connection.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'catalog' AND table_name = 'lake'"
+        ).fetchone()
+        if not exists or not exists[0]:
+            return 0
+        row = connection.execute("SELECT value FROM lake WHERE key = 'format_version'").fetchone()
+        version = int(row[0]) if row else 0
+        if version > FORMAT_VERSION:
+            raise CatalogError(
+                f"{self.path}: the catalog has version {version}, this DuckLake reads up to {FORMAT_VERSION}",
+                hint="upgrade: pip install -U ducklake-core",
+                code="catalog_newer",
+            )
+        return version
+
+    def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
+        before = self._version(connection)
+        if before == FORMAT_VERSION:
+            return
+        for version in range(before + 1, FORMAT_VERSION + 1):
+            connection.execute(MIGRATIONS[version])
+        connection.execute("DELETE FROM lake WHERE key = 'format_version'")
+        connection.execute("INSERT INTO lake VALUES ('format_version', ?)", [str(FORMAT_VERSION)])
+        if before == 0:
+            created = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+            connection.execute("INSERT INTO lake VALUES ('created', ?)", [created])

@@ -1,0 +1,173 @@
+"""`ducklake demo`: a shop, its courier, two days, and the lake that is made of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ducklake.cli import demo_data, outcome, render, rows
+from ducklake.cli.invocation import Invocation
+from ducklake.cli.progress import watched
+from ducklake.errors import ConfigurationError, PluginError
+from ducklake.scaffold import create_project
+
+if TYPE_CHECKING:
+    from ducklake.api.results import TableResult
+    from ducklake.lake import Lake
+
+PLUGINS = frozenset({"connector.sqlite", "connector.csv", "checks.standard"}) | {
+    f"transform.{name}" for name in ("rename", "cast", "filter", "deduplicate", "sql")
+}
+MARK = "# ducklake demo"
+HELD_BACK = "facturas"
+"""The pipeline whose second run is meant to fail its check."""
+
+QUESTION = """\
+SELECT transportista, envios, dias, coste, pct_importe
+FROM consume.bi.entregas ORDER BY dias"""
+
+
+def command(
+    cli: Invocation,
+    path: Annotated[Path, typer.Option("--path", metavar="DIR", help="The demo's own folder.")] = Path("ducklake-demo"),
+) -> None:
+    """Watch a whole lake work, on generated data: two sources, two days, three layers, one mistake caught.
+
+    Everything happens in one folder, which is left for you to look around in.
+
+    Args:
+        cli: The call.
+        path: The folder.
+    """
+    started = time.monotonic()
+    _prepare(path)
+    shop, drops = path / "shop.db", path / "drops"
+    _say(cli, "", f"A shop, its courier, two days, and a lake. All of it happens in {path}")
+
+    _head(cli, 1, "The sources, as dirty as real ones")
+    _list(cli, {"shop.db": _rows(demo_data.create_shop(shop)), "drops/*.csv": _rows(demo_data.create_drops(drops))})
+    _say(cli, "", "   Duplicates, NULLs, dates like 0000-00-00, ACTIVO written in four ways.")
+
+    lake = cli.lake(path)
+    results = _work(cli, lake, 2, "Day one: copy everything into raw, as it is", "extract")
+    _say(cli, f"   Parquet, append only: {_example(results, 'pedidos')}")
+    results += _work(cli, lake, 3, "raw to staging (clean) to consume (ready for BI)", "run")
+
+    _head(cli, 4, "A day passes at the shop")
+    news = {**demo_data.change_shop(shop), **demo_data.add_drop(drops)}
+    _list(cli, {"new": _rows(news), "wrong": f"{demo_data.BAD_INVOICES} invoices with a negative total"})
+
+    results += _work(cli, lake, 5, "Day two: the same two commands again", "extract")
+    results += _work(cli, lake, None, "", "run", held_back=True)
+    held = next(item for item in reversed(results) if item.pipeline == HELD_BACK)
+    _explain(cli, lake, held)
+
+    answer = lake.query(QUESTION)
+    found = list(rows.python_rows(answer))
+    _head(cli, 6, "Two sources, one answer", 'query "..."')
+    _say(cli, *(f"   {line}" for line in QUESTION.splitlines()), "")
+    _table(cli, [column["name"] for column in answer.columns], [[rows.cell(value) for value in row] for row in found])
+
+    seconds = time.monotonic() - started
+    _farewell(cli, path, seconds)
+    query = {"sql": QUESTION, "columns": answer.columns, "rows": [[rows.json_value(value) for value in row] for row in found]}
+    cli.document(
+        (item.to_json() for item in results),
+        project=str(path.resolve()),
+        held_back=[HELD_BACK],
+        query=query,
+        seconds=round(seconds, 3),
+    )
+
+
+def _prepare(path: Path) -> None:
+    """Check what the demo needs before it writes anything; then make its project."""
+    from ducklake.plugins.discovery import installed_plugins
+
+    usable = {info.id for info in installed_plugins() if info.status == "installed"}
+    if missing := sorted(PLUGINS - usable):
+        raise PluginError(f"the demo needs plugins that are not installed: {', '.join(missing)}", hint="pip install 'ducklake-core[demo]'")
+    marker = path / "config" / "sources.yaml"
+    is_demo = marker.is_file() and marker.read_text(encoding="utf-8", errors="replace").startswith(MARK)
+    if path.exists() and not is_demo and (not path.is_dir() or any(path.iterdir())):
+        message = f"{path}: there is something else already, and the demo overwrites nothing"
+        raise ConfigurationError(message, code="exists", hint="ducklake demo --path OTHER_FOLDER")
+    create_project(path, "demo")
+
+
+def _work(cli: Invocation, lake: Lake, number: int | None, heading: str, what: str, *, held_back: bool = False) -> list[TableResult]:
+    """Extract or run everything and show it; whatever fails that is not meant to ends the demo."""
+    if number is not None:
+        _head(cli, number, heading, f"{what} --all")
+    with watched(cli) as progress:
+        result = lake.extract(all=True, progress=progress) if what == "extract" else lake.run(all=True, progress=progress)
+    meant = {HELD_BACK} if held_back else set()
+    if {item.pipeline for item in result.results if item.status == "error"} != meant or (result.exit_code and not meant):
+        outcome.finish(cli, result)
+    if number is None:
+        _say(cli)
+    if not cli.json and not cli.quiet:
+        outcome.write_results(result.results, indent="   ")
+    return list(result.results)
+
+
+def _explain(cli: Invocation, lake: Lake, held: TableResult) -> None:
+    """Show what the failed check has kept away from the readers."""
+    failed = next(check for check in held.checks if not check.passed)
+    kept = lake.query("SELECT count(*) AS n, min(total) AS smallest FROM staging.ventas.facturas")
+    rows_kept, smallest = next(iter(kept.rows))
+    _say(
+        cli,
+        "",
+        f"   Held back: {outcome.describe(failed)}.",
+        "   Nothing of that run was published. Everyone who reads staging.ventas.facturas",
+        f"   still sees the last good table: {rows_kept:,} rows, smallest total {smallest}.",
+    )
+
+
+def _farewell(cli: Invocation, path: Path, seconds: float) -> None:
+    _say(cli, "", f"Done in {seconds:.1f} s. It is a folder of Parquet, YAML and one catalog; look around:", "")
+    for typed, meaning in (
+        (f"cd {path}", ""),
+        ("ducklake catalog", "every table: rows, size, last change"),
+        ("ducklake catalog quality", "every check of every run"),
+        ("ducklake catalog show staging.ventas.clientes", "columns, versions, files"),
+        ("ducklake plan clientes", "the SQL that a pipeline becomes"),
+        ('ducklake query "FROM consume.bi.ventas_por_mes"', "sales by month and channel"),
+        ("less config/pipelines.yaml", "all of the above; there is no code"),
+    ):
+        _say(cli, f"   {typed:<49} {meaning}".rstrip())
+    _say(cli, "", "Then your own data:  ducklake init my_lake")
+
+
+def _example(results: list[TableResult], table: str) -> str:
+    files = next((item.files for item in results if item.table == table), ())
+    return f"data/{files[0]}" if files else f"data/raw/shop/{table}"
+
+
+def _rows(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts.items())
+
+
+def _head(cli: Invocation, number: int, heading: str, typed: str = "") -> None:
+    text = f"{number}  {heading}"
+    _say(cli, "", render.title(f"{text:<56}$ ducklake {typed}" if typed else text))
+
+
+def _list(cli: Invocation, lines: Mapping[str, str]) -> None:
+    width = max(map(len, lines))
+    _say(cli, *(f"   {name:<{width}}  {text}" for name, text in lines.items()))
+
+
+def _table(cli: Invocation, names: list[str], cells: list[list[str]]) -> None:
+    if not cli.json and not cli.quiet:
+        render.write_table(names, cells, right=names[1:], indent="   ")
+
+
+def _say(cli: Invocation, *lines: Any) -> None:
+    for line in lines or ("",):
+        cli.report(line)

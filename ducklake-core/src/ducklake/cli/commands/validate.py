@@ -1,0 +1,30 @@
+"""`ducklake validate`."""
+
+from __future__ import annotations
+
+import typer
+
+from ducklake.cli.errors import write_line, write_problem
+from ducklake.cli.invocation import Invocation
+from ducklake.cli.render import count
+
+
+def command(cli: Invocation) -> None:
+    """Check all configuration, and every pipeline against the tables that are known.
+
+    All errors are shown at once. No source is touched and nothing is written.
+
+    Args:
+        cli: The call.
+    """
+    report = cli.lake().validate()
+    for problem in report.problems:
+        write_problem(problem, cli.redact)
+    for note in report.notes:
+        if not cli.quiet:
+            write_line("note", cli.redact(note))
+    cli.document(errors=report.problems, notes=list(report.notes), sources=report.sources, pipelines=report.pipelines)
+    if report.problems:
+        cli.report(count(len(report.problems), "problem"))
+        raise typer.Exit(2)
+    cli.report(f"ok: {count(report.sources, 'source')}, {count(report.pipelines, 'pipeline')}")

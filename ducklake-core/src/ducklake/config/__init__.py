@@ -1,0 +1,1 @@
+"""The three YAML files: read with positions, references resolved, validated by pydantic models."""

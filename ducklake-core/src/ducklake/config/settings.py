@@ -1,0 +1,84 @@
+"""settings.yaml, and the extraction settings that sources share with it."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field
+
+from ducklake.config.base import Model
+from ducklake.config.types import Cron, PlainName, Size, Text, Timezone, parse_size
+
+
+class ExtractSettings(Model):
+    """How a table is extracted. What a table leaves out comes from its source, then from settings.yaml."""
+
+    mode: Literal["full", "incremental"] | None = Field(default=None, description="full lands everything as a new snapshot each time.")
+    key_column: Text | None = Field(default=None, description="The column by which increments are found.")
+    batch_size: int = Field(default=50_000, gt=0, le=10_000_000, description="Rows that are fetched and held at once.")
+    schedule: Cron | None = Field(default=None, description="Cron expression (minute hour day month weekday) of when it is due.")
+
+    def over(self, base: ExtractSettings) -> Self:
+        """These settings, and `base` for whatever they leave out.
+
+        Args:
+            base: The more general settings.
+        """
+        own = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self).model_construct(self.model_fields_set | base.model_fields_set, **{**base.model_dump(), **own})
+
+
+class EngineConfig(Model):
+    """What runs SQL."""
+
+    type: Text = Field(default="duckdb", description="An engine plugin.")
+    memory_limit: Size | None = Field(default=None, description="For example 4GB; by default 80 % of the machine's memory.")
+    threads: int | None = Field(default=None, gt=0, le=1024, description="By default one a core.")
+    temp_directory: Text | None = Field(default=None, description="Where it spills to; by default a private folder under data_path.")
+
+
+class ParquetConfig(Model):
+    """How Parquet files are written."""
+
+    compression: Literal["snappy", "zstd", "gzip", "lz4", "uncompressed"] = Field(default="snappy", description="Codec of the columns.")
+    row_group_rows: int = Field(default=122_880, ge=2048, le=100_000_000, description="Rows a row group.")
+    file_size: Size = Field(default="1GB", description="An extraction begins a new file at about this size.")
+
+    @property
+    def file_size_bytes(self) -> int:
+        """`file_size` as a number."""
+        return parse_size(self.file_size)
+
+
+class RetentionConfig(Model):
+    """What is kept of the past."""
+
+    versions: int = Field(default=3, ge=1, le=10_000, description="Published versions kept a table in staging and consume.")
+
+
+class LoggingConfig(Model):
+    """What goes to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="-v means debug, -q error.")
+    format: Literal["console", "json"] = Field(default="console", description="For people, or one JSON object a line.")
+
+
+class PluginsConfig(Model):
+    """Which plugins have to be there and which are not used; as KIND.NAME or name of the package."""
+
+    require: tuple[Text, ...] = Field(default=(), description="Commands fail with the install line if one of these is missing.")
+    disable: tuple[Text, ...] = Field(default=(), description="Installed, but not loaded.")
+
+
+class Settings(Model):
+    """settings.yaml; every key has a default."""
+
+    project: PlainName | None = Field(default=None, description="The lake's name.")
+    timezone: Timezone = Field(default="UTC", description="IANA zone in which SQL turns naive times into instants.")
+    data_path: Text = Field(default="data", description="Where the lake's files lie, relative to the project or absolute.")
+    engine: EngineConfig = Field(default_factory=EngineConfig)
+    extract: ExtractSettings = Field(default_factory=ExtractSettings, description="Defaults for all sources.")
+    parquet: ParquetConfig = Field(default_factory=ParquetConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    logging: LoggingConfig = Field(default_factory=LoggingConfig)
+    plugins: PluginsConfig = Field(default_factory=PluginsConfig)

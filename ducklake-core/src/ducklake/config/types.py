@@ -1,0 +1,111 @@
+"""Words of the configuration that have rules of their own: plain names, sizes, cron expressions, time zones."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+\Z")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)\Z", re.IGNORECASE)
+_UNITS = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_CRON_FIELD = re.compile(r"(?:\*|[0-9]+|[A-Za-z]{3})(?:-(?:[0-9]+|[A-Za-z]{3}))?(?:/[0-9]+)?\Z")
+_CRON_RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+LONGEST_NAME = 128
+
+
+def plain_name(text: str) -> str:
+    """A name that can be a folder and a schema everywhere: letters, digits, `_`, `-`.
+
+    Args:
+        text: The name.
+
+    Raises:
+        ValueError: It is not plain.
+    """
+    if not _PLAIN.match(text):
+        raise ValueError(f"'{text}' is no plain name; use letters (a to z), digits, _ and -")
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"a name has at most {LONGEST_NAME} characters, this one {len(text)}")
+    return text
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `4GB` (1000^3) or `4GiB` (1024^3).
+
+    Args:
+        text: Number and unit.
+
+    Raises:
+        ValueError: It is no size, or zero.
+    """
+    match = _SIZE.match(text.strip())
+    size = int(float(match.group(1)) * _UNITS[match.group(2).lower()]) if match else 0
+    if size < 1:
+        raise ValueError(f"'{text}' is no size; write for example 4GB or 512MiB")
+    return size
+
+
+def _size(text: str) -> str:
+    parse_size(text)
+    return text
+
+
+def cron(text: str) -> str:
+    """A cron expression of five fields; what stands in each is checked against the field's range.
+
+    Args:
+        text: For example `0 2 * * *`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    fields = text.split()
+    if len(fields) != len(_CRON_RANGES):
+        raise ValueError(f"'{text}' has {len(fields)} fields; cron has five (minute hour day month weekday), for example 0 2 * * *")
+    for field, (name, low, high) in zip(fields, _CRON_RANGES, strict=True):
+        numbers = [int(number) for part in field.split(",") for number in re.findall(r"[0-9]+", part.partition("/")[0])]
+        if not all(_CRON_FIELD.match(part) for part in field.split(",")) or not all(low <= number <= high for number in numbers):
+            raise ValueError(f"'{text}': the {name} '{field}' is not within {low} to {high}")
+    return text
+
+
+def timezone(text: str) -> str:
+    """The IANA name of a time zone.
+
+    Args:
+        text: For example `America/Bogota`.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    from zoneinfo import ZoneInfo, available_timezones
+
+    from ducklake.errors import nearest
+
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError, KeyError) as error:
+        close = nearest(text, available_timezones())
+        raise ValueError(
+            f"there is no time zone '{text}'; {f'did you mean {close}?' if close else 'write for example UTC or Europe/Madrid'}"
+        ) from error
+    return text
+
+
+PlainName = Annotated[str, AfterValidator(plain_name), Field(json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"})]
+Text = Annotated[str, Field(min_length=1)]
+Size = Annotated[str, AfterValidator(_size)]
+Cron = Annotated[str, AfterValidator(cron)]
+Timezone = Annotated[str, AfterValidator(timezone)]

@@ -1,0 +1,456 @@
+"""The composition root and Python API: load, plan, run. The command line is a thin skin over this."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ducklake.api.events import RunEvent
+from ducklake.api.results import CommandResult, TableResult
+from ducklake.api.tables import TableRef
+from ducklake.catalog import queries
+from ducklake.catalog.store import Catalog
+from ducklake.config.project import find_project, load_project
+from ducklake.errors import ConfigurationError, DataError, Problem, did_you_mean
+from ducklake.layers.store import LakePaths
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ducklake.api.engine import EngineSession
+    from ducklake.api.tables import Schema
+    from ducklake.catalog.queries import LakeSnapshot
+    from ducklake.config.project import Project
+    from ducklake.config.references import Redactor
+    from ducklake.layers.rebuild import RebuildResult
+    from ducklake.plan.builder import Planner
+    from ducklake.plan.model import PipelinePlan
+    from ducklake.plugins.manager import PluginManager
+    from ducklake.run.context import RunContext
+    from ducklake.run.progress import ProgressCallback
+
+_log = logging.getLogger("ducklake")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """What `validate` found.
+
+    Attributes:
+        problems: Everything that is wrong.
+        notes: Remarks that are no errors.
+        sources: Number of sources.
+        pipelines: Number of pipelines.
+    """
+
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    sources: int
+    pipelines: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The rows of a query.
+
+    Attributes:
+        schema: Its columns, in DuckDB's types.
+        table: Its rows as an Arrow table.
+    """
+
+    schema: Schema
+    table: pa.Table
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """Name and type of each column."""
+        return [{"name": column.name, "type": column.type} for column in self.schema]
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The rows as Python values."""
+        arrays = [column.to_pylist() for column in self.table.columns]
+        return [list(row) for row in zip(*arrays, strict=True)] if arrays else []
+
+    def arrow(self) -> pa.Table:
+        """The rows as an Arrow table."""
+        return self.table
+
+
+class Lake:
+    """A lake project.
+
+    Args:
+        path: The project's folder; None looks for the nearest one from the working folder upwards.
+        wait: Seconds to wait for tables that another process holds.
+
+    Raises:
+        ConfigurationError: There is no project.
+
+    Example:
+        lake = Lake("my_project")
+        lake.extract("shop")
+        lake.run("ventas_staging")
+        lake.query("SELECT count(*) FROM staging.ventas.clientes").rows
+    """
+
+    def __init__(self, path: str | Path | None = None, *, wait: float = 0.0) -> None:
+        self.root = find_project(Path.cwd()) if path is None else Path(path).expanduser().absolute()
+        self.wait = wait
+
+    @functools.cached_property
+    def project(self) -> Project:
+        """The configuration.
+
+        Raises:
+            ConfigurationError: Every problem of all files.
+        """
+        return load_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+
+    @functools.cached_property
+    def manager(self) -> PluginManager:
+        """The plugins, as settings.yaml switches them."""
+        return self._plugin_manager(self.project.settings.plugins)
+
+    @property
+    def redactor(self) -> Redactor:
+        """Takes the project's secrets out of text."""
+        return self.project.redactor
+
+    @functools.cached_property
+    def paths(self) -> LakePaths:
+        """Where the lake keeps its files."""
+        return LakePaths(self.project.data)
+
+    @functools.cached_property
+    def catalog_store(self) -> Catalog:
+        """The metadata catalog."""
+        return Catalog(self.paths.data, self.paths.private)
+
+    def validate(self) -> ValidationReport:
+        """Check all configuration without touching a source.
+
+        Returns:
+            Every problem at once.
+        """
+        from ducklake.plan.validate import validate_project
+
+        try:
+            project = self.project
+        except ConfigurationError as error:
+            return ValidationReport(error.problems, (), 0, 0)
+        with self.open_engine() as session:
+            problems, notes = validate_project(project, self.manager, self._facts(self._snapshot()), session)
+        return ValidationReport(tuple(problems), tuple(notes), len(project.sources), len(project.pipelines))
+
+    def extract(
+        self,
+        *sources: str,
+        all: bool = False,  # noqa: A002 - the word of the command line
+        tables: Sequence[str] = (),
+        progress: ProgressCallback | None = None,
+        wait: float | None = None,
+    ) -> CommandResult:
+        """Land sources in raw.
+
+        Args:
+            *sources: Names of sources.
+            all: All sources that are enabled.
+            tables: Only these tables (names or patterns).
+            progress: Told how far things are.
+            wait: Seconds to wait for a table in use; by default the lake's own.
+
+        Returns:
+            A result a table; failures are results too.
+
+        Raises:
+            ConfigurationError: The configuration is wrong; nothing was done.
+        """
+        from ducklake.plan.extraction import plan_extraction
+        from ducklake.run.source import extract_source
+
+        names, skipped, warnings = self._sources(sources, all)
+        plans = plan_extraction(self.project, self.manager, names, tables)
+        context, _ = self._writing(progress, wait)
+        event = RunEvent("extract", tuple(names))
+        results: list[TableResult] = [*skipped]
+        with self._observed(event, results):
+            for plan in plans:
+                results.extend(extract_source(context, plan, tables))
+        return CommandResult("extract", tuple(results), tuple(warnings))
+
+    def run(
+        self,
+        *pipelines: str,
+        all: bool = False,  # noqa: A002 - the word of the command line
+        with_upstream: bool = False,
+        progress: ProgressCallback | None = None,
+        wait: float | None = None,
+    ) -> CommandResult:
+        """Run pipelines in the order of their dependencies.
+
+        Args:
+            *pipelines: Names of pipelines.
+            all: All pipelines that are enabled.
+            with_upstream: Also the pipelines that they depend on.
+            progress: Told how far things are.
+            wait: Seconds to wait for a table in use; by default the lake's own.
+
+        Returns:
+            A result a pipeline; failures are results too. A pipeline whose upstream failed in this call is skipped.
+
+        Raises:
+            ConfigurationError: The configuration is wrong, or a column cannot be bound; nothing was done.
+        """
+        from ducklake.run.pipeline import run_pipeline
+
+        planner = self._planner()
+        names, skipped, warnings = self._pipelines(planner, pipelines, all, with_upstream)
+        plans = self._plans(planner, names)
+        context, recovered = self._writing(progress, wait)
+        if recovered:
+            # A landing that died may have been finished: plan with what is there now.
+            plans = self._plans(planner, names)
+        results: list[TableResult] = [*skipped]
+        failed: set[str] = set()
+        with self._observed(RunEvent("run", tuple(names)), results):
+            for plan in plans:
+                causes = [name for name in plan.upstream if name in failed]
+                if causes:
+                    failed.add(plan.pipeline)
+                    note = f"not run, because {', '.join(causes)} failed"
+                    results.append(TableResult("skipped", pipeline=plan.pipeline, table=str(plan.destination), notes=(note,)))
+                    continue
+                result = run_pipeline(context, plan, self.project.pipelines[plan.pipeline])
+                results.append(result)
+                if result.exit_code:
+                    failed.add(plan.pipeline)
+        return CommandResult("run", tuple(results), tuple(warnings))
+
+    def plan(self, pipeline: str) -> PipelinePlan:
+        """What a pipeline would do; runs nothing.
+
+        Args:
+            pipeline: Its name.
+
+        Raises:
+            ConfigurationError: It does not exist or cannot be bound.
+        """
+        planner = self._planner()
+        names = planner.select([pipeline], with_upstream=True)
+        return next(plan for plan in self._plans(planner, names) if plan.pipeline == pipeline)
+
+    def query(self, sql: str) -> QueryResult:
+        """Run one SELECT over the lake, read only: no other file, no network, no settings.
+
+        Args:
+            sql: Over `raw.source.table`, `staging.domain.table` and `consume.use_case.table`.
+
+        Raises:
+            ConfigurationError: It is not exactly one SELECT, or cannot be bound.
+            DataError: It failed.
+        """
+        from ducklake.run.query import run_query
+
+        with self.open_engine() as session:
+            schema, table = run_query(self.paths, self.manager, session, self._snapshot(), sql)
+        return QueryResult(schema, table)
+
+    def catalog(self) -> list[dict[str, Any]]:
+        """A row a table: layer, domain, table, rows, size in bytes, files, last change, last status."""
+        with self.catalog_store.read() as connection:
+            return queries.tables(connection)
+
+    def extractions(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The latest extractions, newest first.
+
+        Args:
+            limit: At most so many.
+        """
+        with self.catalog_store.read() as connection:
+            return queries.extractions(connection, limit)
+
+    def runs(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The latest pipeline runs, newest first.
+
+        Args:
+            limit: At most so many.
+        """
+        with self.catalog_store.read() as connection:
+            return queries.runs(connection, limit)
+
+    def quality(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The latest quality checks, newest first.
+
+        Args:
+            limit: At most so many.
+        """
+        with self.catalog_store.read() as connection:
+            return queries.quality(connection, limit)
+
+    def show(self, table: str) -> dict[str, Any]:
+        """Everything the catalog knows of one table.
+
+        Args:
+            table: `layer.domain.table`.
+
+        Raises:
+            DataError: There is no such table.
+        """
+        try:
+            ref = TableRef.parse(table)
+        except ValueError as error:
+            raise ConfigurationError(str(error), code="unknown_table") from None
+        with self.catalog_store.read() as connection:
+            tables = queries.snapshot(connection)
+            state = tables.get(ref)
+            if state is None:
+                raise DataError(f"{ref}: no such table in the lake", hint=did_you_mean(str(ref), map(str, tables), "tables"), code="no_such_table")
+            statistics = queries.column_statistics(connection, {file.owner for file in state.current_files})
+            return {
+                "layer": ref.layer,
+                "domain": ref.domain,
+                "table": ref.table,
+                "folder": state.folder,
+                "rows": state.rows,
+                "version": state.version,
+                "changed": state.changed,
+                "columns": [{**dataclasses.asdict(column), **statistics.get(column.name, {})} for column in state.schema],
+                "schema_history": queries.schema_history(connection, ref),
+                "versions": queries.versions(connection, ref),
+                "files": [dataclasses.asdict(file) for file in state.files],
+            }
+
+    def rebuild_catalog(self) -> RebuildResult:
+        """Make a missing catalog anew from the footers of the files.
+
+        Raises:
+            CatalogError: There is a catalog.
+        """
+        from ducklake.layers.rebuild import rebuild
+
+        return rebuild(self.paths, self.catalog_store, self.manager.writer("parquet").cls(), _log.info)
+
+    def open_engine(self) -> EngineSession:
+        """A private session of the engine, with the project's settings.
+
+        Raises:
+            ConfigurationError: A setting is refused.
+        """
+        from ducklake.api.engine import EngineError, EngineSettings
+
+        engine = self.project.settings.engine
+        spill = Path(engine.temp_directory).expanduser() if engine.temp_directory else self.paths.spill
+        settings = EngineSettings(engine.memory_limit, engine.threads, self.root / spill, self.project.settings.timezone)
+        try:
+            return self.manager.engine(engine.type).cls().open(settings)
+        except EngineError as error:
+            raise ConfigurationError(f"config/settings.yaml: the engine refuses its settings: {error}", code="engine") from error
+
+    def _plugin_manager(self, switches: Any) -> PluginManager:
+        from ducklake.plugins.manager import PluginManager
+
+        return PluginManager(switches, self.root)
+
+    def _snapshot(self) -> LakeSnapshot:
+        with self.catalog_store.read() as connection:
+            return queries.snapshot(connection)
+
+    @staticmethod
+    def _facts(tables: LakeSnapshot) -> dict[TableRef, Any]:
+        """What planning knows of each table that exists."""
+        from ducklake.api.transform import TableStatistics
+        from ducklake.layers.scan import table_schema
+        from ducklake.plan.model import TableFacts
+
+        return {ref: TableFacts(table_schema(table), TableStatistics(table.rows, table.nulls)) for ref, table in tables.items()}
+
+    def _planner(self) -> Planner:
+        from ducklake.plan.builder import Planner
+
+        return Planner(self.project, self.manager)
+
+    def _plans(self, planner: Planner, names: Sequence[str]) -> list[PipelinePlan]:
+        with self.open_engine() as session:
+            return planner.plan(names, self._facts(self._snapshot()), session)
+
+    def _writing(self, progress: ProgressCallback | None, wait: float | None) -> tuple[RunContext, bool]:
+        """Everything a run works with, once what dead processes have left is mended, and whether there was any."""
+        from ducklake.layers.recovery import recover
+        from ducklake.layers.store import disk_errors, make_folder
+        from ducklake.run.context import RunContext
+
+        with disk_errors(self.paths.data):
+            make_folder(self.paths.data)
+            make_folder(self.paths.private, 0o700)
+        self.catalog_store.create()
+        recovered = recover(self.paths, self.catalog_store, lambda line: _log.warning("%s", self.redactor.redact(line)))
+        settings = self.project.settings
+        context = RunContext(
+            root=self.root,
+            paths=self.paths,
+            catalog=self.catalog_store,
+            manager=self.manager,
+            redactor=self.redactor,
+            open_engine=self.open_engine,
+            compression=settings.parquet.compression,
+            row_group_rows=settings.parquet.row_group_rows,
+            file_size=settings.parquet.file_size_bytes,
+            keep_versions=settings.retention.versions,
+            wait=self.wait if wait is None else wait,
+            progress=progress or (lambda event: None),
+            log=_log,
+            clock=lambda: dt.datetime.now(dt.UTC),
+        )
+        return context, recovered
+
+    def _sources(self, names: Iterable[str], everything: bool) -> tuple[list[str], list[TableResult], list[str]]:
+        """The sources that are meant, results for those that are disabled, and warnings."""
+        known = self.project.sources
+        wanted = [name for name, source in known.items() if source.enabled] if everything else list(dict.fromkeys(names))
+        self._require_sources(wanted, known)
+        disabled = [name for name in wanted if not known[name].enabled]
+        warnings = [f"source {name} is disabled (enabled: false), nothing was extracted" for name in disabled]
+        return [name for name in wanted if name not in disabled], [TableResult("skipped", source=name) for name in disabled], warnings
+
+    @staticmethod
+    def _pipelines(
+        planner: Planner, names: Iterable[str], everything: bool, with_upstream: bool
+    ) -> tuple[list[str], list[TableResult], list[str]]:
+        """The pipelines that are meant, results for those that are disabled, and warnings."""
+        wanted = planner.select(names, everything=everything, with_upstream=with_upstream)
+        disabled = [name for name in wanted if not planner.project.pipelines[name].enabled]
+        warnings = [f"pipeline {name} is disabled (enabled: false), nothing was run" for name in disabled]
+        return [name for name in wanted if name not in disabled], [TableResult("skipped", pipeline=name) for name in disabled], warnings
+
+    @staticmethod
+    def _require_sources(names: Iterable[str], known: Iterable[str]) -> None:
+        every = list(known)
+        problems = [
+            Problem("unknown_source", f"no source {name!r} in config/sources.yaml", did_you_mean(name, every, "sources"))
+            for name in names
+            if name not in every
+        ]
+        if problems:
+            raise ConfigurationError(problems=problems)
+
+    def _observed(self, event: RunEvent, results: list[TableResult]) -> Any:
+        """Tell observers when a command begins and how it ends."""
+        import contextlib
+
+        @contextlib.contextmanager
+        def observed() -> Iterator[None]:
+            self.manager.notify("before_run", event=event)
+            code = 130
+            try:
+                yield
+                code = CommandResult(event.command, tuple(results)).exit_code
+            finally:
+                self.manager.notify("after_run", event=dataclasses.replace(event, exit_code=code))
+
+        return observed()

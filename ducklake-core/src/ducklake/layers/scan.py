@@ -1,0 +1,138 @@
+"""Reading a table of the lake: a SELECT over exactly the files that the catalog lists, with explicit columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ducklake.api.sql import quote
+from ducklake.api.tables import Column, Schema
+
+if TYPE_CHECKING:
+    from ducklake.api.writer import StorageWriter
+    from ducklake.catalog.queries import TableFile, TableState
+    from ducklake.layers.store import LakePaths
+
+_INTEGERS = {"TINYINT": 1, "SMALLINT": 2, "INTEGER": 4, "BIGINT": 8}
+_UNSIGNED = {"UTINYINT": 1, "USMALLINT": 2, "UINTEGER": 4, "UBIGINT": 8}
+_DIGITS = {1: 3, 2: 5, 4: 10, 8: 20}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+
+
+def table_schema(table: TableState, snapshots: str = "latest") -> Schema:
+    """The columns under which a table is read.
+
+    Args:
+        table: As the catalog has it.
+        snapshots: `latest` for the newest extraction or version, `all` for everything that ever landed.
+    """
+    files = _files(table, snapshots)
+    used = sorted({file.schema_version for file in files}) or [table.schema_version]
+    return reconcile(table.schemas[version] for version in used)
+
+
+def scan_table(paths: LakePaths, writer: StorageWriter, table: TableState, snapshots: str = "latest") -> str:
+    """A SELECT that reads a table.
+
+    Files of different schema versions are read each with their own columns, cast by lossless widenings only.
+
+    Args:
+        paths: Of the lake.
+        writer: Of the table's format.
+        table: As the catalog has it.
+        snapshots: `latest` or `all`.
+    """
+    target = table_schema(table, snapshots)
+    by_version: dict[int, list[TableFile]] = {}
+    for file in _files(table, snapshots):
+        by_version.setdefault(file.schema_version, []).append(file)
+    if not by_version:
+        return writer.scan([], target)
+    parts = []
+    for version, files in sorted(by_version.items()):
+        schema = table.schemas[version]
+        scan = writer.scan([paths.absolute(file.path) for file in files], schema)
+        parts.append(scan if schema.names == target.names and _types(schema) == _types(target) else _projected(scan, schema, target))
+    return " UNION ALL ".join(parts)
+
+
+def reconcile(schemas: Iterable[Schema]) -> Schema:
+    """One schema for files of several: the newest order, every column, types that hold all values exactly.
+
+    Args:
+        schemas: From the oldest to the newest.
+    """
+    versions = list(schemas)
+    merged: dict[str, Column] = {}
+    for schema in reversed(versions):
+        for column in schema:
+            key = column.name.casefold()
+            known = merged.get(key)
+            merged[key] = column if known is None else Column(known.name, widest(known.type, column.type), known.source_type)
+    return Schema(tuple(merged.values()))
+
+
+def widest(one: str, other: str) -> str:
+    """The type that holds all values of both without changing any; text where there is no other.
+
+    Args:
+        one: A type in DuckDB's words.
+        other: A type in DuckDB's words.
+    """
+    if one == other:
+        return one
+    pair = {one, other}
+    for family in (_INTEGERS, _UNSIGNED):
+        if pair <= family.keys():
+            return max(pair, key=family.__getitem__)
+    if pair == {"FLOAT", "DOUBLE"}:
+        return "DOUBLE"
+    decimals = [_decimal(kind) for kind in (one, other)]
+    if None not in decimals:
+        (digits, scale), (other_digits, other_scale) = decimals[0], decimals[1]  # type: ignore[misc]
+        whole, fraction = max(digits - scale, other_digits - other_scale), max(scale, other_scale)
+        if whole + fraction <= 38:
+            return f"DECIMAL({whole + fraction},{fraction})"
+    return "VARCHAR"
+
+
+def _decimal(kind: str) -> tuple[int, int] | None:
+    """Digits and scale of a decimal, or of the decimal that holds an integer type."""
+    if found := _DECIMAL.fullmatch(kind):
+        return int(found[1]), int(found[2])
+    size = _INTEGERS.get(kind) or _UNSIGNED.get(kind)
+    return (_DIGITS[size], 0) if size else None
+
+
+def _projected(scan: str, schema: Schema, target: Schema) -> str:
+    columns = []
+    for column in target:
+        own = schema.get(column.name)
+        expression = "NULL" if own is None else quote(own.name)
+        columns.append(f"CAST({expression} AS {column.type}) AS {quote(column.name)}")
+    return f"SELECT {', '.join(columns)} FROM ({scan})"
+
+
+def _types(schema: Schema) -> tuple[str, ...]:
+    return tuple(column.type for column in schema)
+
+
+def _files(table: TableState, snapshots: str) -> tuple[TableFile, ...]:
+    return table.files if snapshots == "all" and table.ref.layer == "raw" else table.current_files
+
+
+def schema_difference(before: Schema, now: Schema) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, tuple[str, str]]]:
+    """What changed between two schemas.
+
+    Args:
+        before: The earlier one.
+        now: The later one.
+
+    Returns:
+        Names added, names dropped, and name to (type before, type now) for those retyped.
+    """
+    old = {column.name: column.type for column in before}
+    new = {column.name: column.type for column in now}
+    retyped = {name: (old[name], kind) for name, kind in new.items() if name in old and old[name] != kind}
+    return tuple(name for name in new if name not in old), tuple(name for name in old if name not in new), retyped

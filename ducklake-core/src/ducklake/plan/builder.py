@@ -1,0 +1,101 @@
+"""Plans of a project's pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ducklake.api.engine import EngineSession
+from ducklake.errors import BindError, ConfigurationError, Problem, did_you_mean
+from ducklake.plan.binder import Binder, Facts
+from ducklake.plan.graph import Graph, build_graph
+from ducklake.plan.load import LoadedPipeline, load_pipeline
+from ducklake.plan.model import PipelinePlan
+
+if TYPE_CHECKING:
+    from ducklake.config.project import Project
+    from ducklake.plugins.manager import PluginManager
+
+
+class Planner:
+    """A project's pipelines, their plugins loaded once.
+
+    Args:
+        project: The configuration.
+        manager: The plugins.
+    """
+
+    def __init__(self, project: Project, manager: PluginManager) -> None:
+        self.project = project
+        self.pipelines: dict[str, LoadedPipeline] = {name: load_pipeline(config, manager) for name, config in project.pipelines.items()}
+        self.graph: Graph = build_graph(self.pipelines)
+
+    def select(self, names: Iterable[str] = (), *, everything: bool = False, with_upstream: bool = False) -> list[str]:
+        """The pipelines that a command means, in dependency order.
+
+        Args:
+            names: As typed.
+            everything: All that are enabled.
+            with_upstream: Also those that must run before, unless they are disabled.
+
+        Raises:
+            ConfigurationError: There is no pipeline of that name.
+        """
+        wanted = list(names)
+        hints = {name: did_you_mean(name, self.pipelines, "pipelines") for name in wanted if name not in self.pipelines}
+        if hints:
+            problems = [Problem("unknown_pipeline", f"no pipeline {name!r} in config/pipelines.yaml", hint) for name, hint in hints.items()]
+            raise ConfigurationError(problems=problems)
+        enabled = {name for name, pipeline in self.pipelines.items() if pipeline.config.enabled}
+        chosen = set(wanted) | (enabled if everything else set())
+        if with_upstream:
+            chosen |= enabled & set(self.graph.with_upstream(chosen))
+        return self.graph.sorted(chosen)
+
+    def plan(self, names: Iterable[str], facts: Facts, session: EngineSession) -> list[PipelinePlan]:
+        """Plans in dependency order.
+
+        Args:
+            names: Pipelines; what they read of one another is taken as planned here.
+            facts: What is known of the lake's tables.
+            session: Of the engine; nothing is read in it.
+
+        Raises:
+            ConfigurationError: Everything that is wrong with these pipelines.
+        """
+        plans, problems = self.attempt(names, facts, session)
+        if problems:
+            raise ConfigurationError(problems=problems) if any(p.code != "bind" for p in problems) else BindError(problems=problems)
+        return plans
+
+    def attempt(self, names: Iterable[str], facts: Facts, session: EngineSession) -> tuple[list[PipelinePlan], list[Problem]]:
+        """As `plan`, with what is wrong instead of raising it.
+
+        Args:
+            names: As for `plan`.
+            facts: As for `plan`.
+            session: As for `plan`.
+        """
+        order = self.graph.sorted(names)
+        problems = self.graph.problems_of(order)
+        binder = Binder(self.pipelines, self.graph, self.project.sources, order, facts, session)
+        plans = [plan for name in order if (plan := binder.plan(self.pipelines[name], problems))]
+        return plans, sorted(dict.fromkeys(problems), key=lambda problem: (problem.file or "", problem.line or 0))
+
+
+def plan_pipelines(
+    project: Project, manager: PluginManager, names: Sequence[str], facts: Facts, session: EngineSession
+) -> list[PipelinePlan]:
+    """Plans of some pipelines, in dependency order.
+
+    Args:
+        project: The configuration.
+        manager: The plugins.
+        names: Pipelines; what they read of one another is taken as planned here.
+        facts: What is known of the lake's tables.
+        session: Of the engine; nothing is read in it.
+
+    Raises:
+        ConfigurationError: Everything that is wrong with these pipelines.
+    """
+    return Planner(project, manager).plan(names, facts, session)

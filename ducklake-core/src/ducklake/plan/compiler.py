@@ -1,0 +1,165 @@
+"""From steps to statements: each run of SQL steps becomes one, a WITH part a step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ducklake.api.engine import EngineError, EngineSession
+from ducklake.api.sql import quote, quote_path
+from ducklake.api.tables import Relation, Schema, TableRef
+from ducklake.api.transform import PythonTransform, TableStatistics, Transform, TransformContext
+from ducklake.errors import BindError
+from ducklake.plan.load import LoadedPipeline, LoadedStep
+from ducklake.plan.model import PythonStage, SqlStage, Stage, stage_ref
+from ducklake.plan.problems import step_problem
+from ducklake.plan.statement import Statement, select_columns, select_nothing
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CompiledPipeline:
+    """What the steps of a pipeline became.
+
+    Attributes:
+        stages: As `PipelinePlan.stages`.
+        schema: The columns that come out, as the engine names their types.
+    """
+
+    stages: tuple[Stage, ...]
+    schema: Schema
+
+
+def compile_pipeline(
+    pipeline: LoadedPipeline,
+    sources: Sequence[Relation],
+    tables: Mapping[TableRef, Relation],
+    session: EngineSession,
+    statistics: TableStatistics | None = None,
+) -> CompiledPipeline:
+    """Compile and bind.
+
+    Args:
+        pipeline: One without problems.
+        sources: The relations of its `source` or `sources`.
+        tables: The other tables that its steps read.
+        session: An engine's session in which all of them are defined.
+        statistics: Of the only source, if they are known.
+
+    Raises:
+        BindError: A step does not go with its input; with file, line, pipeline, step and the nearest name.
+    """
+    compiler = _Compiler(pipeline, tables, session)
+    if len(sources) > 1 and not (pipeline.steps and "several_inputs" in pipeline.steps[0].transform.capabilities):
+        message = f"it has {len(sources)} sources, so its first step must bring them together"
+        hint = "begin with a step of type sql that joins them, or name further tables as layer.domain.table in one"
+        path = ("transforms", 0) if pipeline.steps else ("sources",)
+        raise BindError(problems=[pipeline.config.node.problem("bind", message, *path, hint=hint)])
+    compiler.begin(sources)
+    for step in pipeline.steps:
+        compiler.add(step, statistics if step.number == 1 else None)
+    return compiler.finish()
+
+
+class _Compiler:
+    def __init__(self, pipeline: LoadedPipeline, tables: Mapping[TableRef, Relation], session: EngineSession) -> None:
+        self._pipeline = pipeline
+        self._tables = tables
+        self._session = session
+        self._stages: list[Stage] = []
+        self._bound: dict[str, Schema] = {}
+
+    def begin(self, sources: Sequence[Relation]) -> None:
+        """A new statement over some relations."""
+        self._statement = Statement()
+        self._steps: list[LoadedStep] = []
+        for source in sources:
+            self._statement = self._statement.then(source.alias, select_columns(source.schema, source.sql))
+        self._first = len(self._statement.parts)
+        self._inputs = [Relation(quote(source.alias), source.schema, source.alias) for source in sources]
+
+    def add(self, step: LoadedStep, statistics: TableStatistics | None) -> None:
+        """One more step."""
+        tables = {ref: self._tables[ref] for ref in step.reads}
+        context = TransformContext(lambda sql: self._describe(self._statement.then(step.name, sql)), tables, statistics)
+        if isinstance(step.transform, Transform):
+            sql, schema = self._sql_of(step, step.transform, context)
+            self._statement = self._statement.then(step.name, sql)
+            self._steps.append(step)
+            self._inputs = [Relation(quote(step.name), schema)]
+        else:
+            self._add_python(step, step.transform, context)
+
+    def finish(self) -> CompiledPipeline:
+        """The last statement."""
+        schema = self._flush()
+        return CompiledPipeline(tuple(self._stages), schema)
+
+    def _sql_of(self, step: LoadedStep, transform: Transform[Any], context: TransformContext) -> tuple[str, Schema]:
+        try:
+            return transform.to_sql(self._inputs, context), transform.output(self._inputs, context)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything
+            # A name that the engine misses here may be missed in an earlier step, which is then the one to mend.
+            self._bind()
+            raise self._error(step, error) from error
+
+    def _add_python(self, step: LoadedStep, transform: PythonTransform[Any], context: TransformContext) -> None:
+        schema = self._flush()
+        inputs = [Relation(quote_path(*_parts(stage_ref(self._pipeline.name, len(self._stages)))), schema)]
+        try:
+            output = transform.output(inputs, context)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything
+            raise self._error(step, error, schema.names) from error
+        self._stages.append(PythonStage(step.type, step.number, output, step.plugin.title))
+        place = stage_ref(self._pipeline.name, len(self._stages))
+        try:
+            self._session.define(place, select_nothing(output))
+        except EngineError as error:
+            raise self._error(step, error, output.names) from error
+        self.begin([Relation(quote_path(*_parts(place)), output)])
+
+    def _flush(self) -> Schema:
+        schema = self._bind()
+        self._stages.append(SqlStage(self._statement.sql, tuple(f"{step.number} {step.type}" for step in self._steps)))
+        return schema
+
+    def _bind(self) -> Schema:
+        """Bind the whole statement at once; only where that fails step by step, to find the one to blame."""
+        try:
+            return self._describe(self._statement)
+        except EngineError as whole:
+            for place, step in enumerate(self._steps, start=self._first + 1):
+                try:
+                    self._describe(Statement(self._statement.parts[:place]))
+                except EngineError as error:
+                    raise self._error(step, error, self._known_before(place)) from error
+            problem = self._pipeline.config.node.problem("bind", str(whole))
+            raise BindError(problems=[problem]) from whole
+
+    def _known_before(self, place: int) -> list[str]:
+        """The columns that a step could name: of all sources for the first step, else of the step before."""
+        if place - 1 > self._first:
+            return list(self._describe(Statement(self._statement.parts[: place - 1])).names)
+        names: list[str] = []
+        for count in range(1, self._first + 1):
+            names.extend(self._describe(Statement(self._statement.parts[:count])).names)
+        return names
+
+    def _describe(self, statement: Statement) -> Schema:
+        sql = statement.sql
+        if sql not in self._bound:
+            self._bound[sql] = self._session.describe(sql)
+        return self._bound[sql]
+
+    def _error(self, step: LoadedStep, error: BaseException, known: Sequence[str] | None = None) -> BindError:
+        names = [name for relation in self._inputs for name in relation.schema.names] if known is None else known
+        tables = [name for ref in step.reads for name in self._tables[ref].schema.names]
+        return BindError(problems=[step_problem(step.node, error, step.plugin, [*names, *tables])])
+
+
+def _parts(ref: TableRef) -> tuple[str, str, str]:
+    return (ref.layer, ref.domain, ref.table)

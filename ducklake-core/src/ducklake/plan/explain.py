@@ -1,0 +1,71 @@
+"""A plan, told to people and to scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ducklake.plan.model import PipelinePlan, PlannedCheck, PlannedInput, PythonStage, SqlStage
+
+
+def explain(plan: PipelinePlan) -> dict[str, Any]:
+    """The plan as `plan --json` prints it.
+
+    Args:
+        plan: A plan.
+    """
+    return plan.to_json()
+
+
+def lines(plan: PipelinePlan) -> Iterator[str]:
+    """The plan as `plan` prints it.
+
+    Args:
+        plan: A plan.
+    """
+    yield f"pipeline {plan.pipeline}" + (f": {plan.description}" if plan.description else "")
+    for entry in plan.inputs:
+        yield f"  reads      {_input(entry)}"
+    if plan.upstream:
+        yield f"  runs after {', '.join(plan.upstream)}"
+    yield f"  publishes  {plan.destination} ({plan.format}, {plan.mode})"
+    for check in plan.checks:
+        yield f"  checks     {_check(check)}"
+    for note in plan.notes:
+        yield f"  note       {note}"
+    for number, stage in enumerate(plan.stages, start=1):
+        yield ""
+        yield f"-- {_title(stage, number if len(plan.stages) > 1 else None)}"
+        if isinstance(stage, SqlStage):
+            yield from stage.sql.splitlines()
+    if plan.schema:
+        yield ""
+        yield "columns"
+        width = max((len(name) for name in plan.schema.names), default=0)
+        for column in plan.schema:
+            yield f"  {column.name:<{width}}  {column.type}"
+
+
+def _input(entry: PlannedInput) -> str:
+    which = {"latest": "latest extraction", "all": "all extractions"}[entry.snapshots] if entry.ref.layer == "raw" else None
+    name = f"as {entry.alias}" if entry.alias not in (None, "input") else None
+    more = ", ".join(word for word in (which, name) if word)
+    return f"{entry.ref}{f' ({more})' if more else ''}"
+
+
+def _check(check: PlannedCheck) -> str:
+    tolerated = ""
+    if check.max_failures is not None:
+        tolerated = f", up to {check.max_failures} rows may fail"
+    elif check.max_fraction is not None:
+        tolerated = f", up to {check.max_fraction:.6g} of the rows may fail"
+    held = "nothing is published if it fails" if check.severity == "error" else "only warns"
+    return f"{check.type}({', '.join(check.columns)}): {held}{tolerated}"
+
+
+def _title(stage: SqlStage | PythonStage, number: int | None) -> str:
+    place = "statement" if number is None else f"stage {number}"
+    if isinstance(stage, PythonStage):
+        return f"{place}: step {stage.step} {stage.transform} in Python ({stage.plugin}), over Arrow batches"
+    steps = f"steps {', '.join(stage.steps)}" if stage.steps else "rows as they are"
+    return f"{place}: {steps}"

@@ -1,0 +1,148 @@
+"""Plans of extractions: each source's connector, its options validated, and what holds for each of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ducklake.api.extraction import Mode
+from ducklake.errors import ConfigurationError, PluginError, Problem, did_you_mean
+from ducklake.plan.load import valid_options
+from ducklake.plan.model import SourcePlan, TablePlan
+
+if TYPE_CHECKING:
+    from ducklake.api.connector import Connector
+    from ducklake.config.models import SourceConfig, TableSelection
+    from ducklake.config.project import Project
+    from ducklake.config.redaction import Redactor
+    from ducklake.plugins.manager import PluginManager
+    from ducklake.plugins.registry import Registered
+
+EVERYTHING = "*"
+
+
+def plan_extraction(project: Project, manager: PluginManager, names: Iterable[str], tables: Sequence[str] = ()) -> list[SourcePlan]:
+    """Plans of some sources, in the order in which they are named.
+
+    The secrets among their options are made known to the project's redactor.
+
+    Args:
+        project: The configuration.
+        manager: The plugins.
+        names: Sources.
+        tables: Names or patterns of `--table`, looked up as far as the configuration names tables.
+
+    Raises:
+        ConfigurationError: Everything that is wrong with these sources: unknown, variables that are missing, a
+            connector that is, options, a mode that the connector does not have.
+    """
+    plans: list[SourcePlan] = []
+    problems: list[Problem] = []
+    for name in dict.fromkeys(names):
+        source = project.sources.get(name)
+        if source is None:
+            hint = did_you_mean(name, project.sources, "sources")
+            problems.append(Problem("unknown_source", f"no source {name!r} in config/sources.yaml", hint))
+        elif plan := plan_source(project, manager, source, problems):
+            plans.append(plan)
+    if not problems:
+        problems.extend(_unknown_tables(plans, tables))
+    if problems:
+        raise ConfigurationError(problems=problems)
+    return plans
+
+
+def plan_source(project: Project, manager: PluginManager, source: SourceConfig, problems: list[Problem]) -> SourcePlan | None:
+    """The plan of one source; None if something is wrong with it.
+
+    Args:
+        project: The configuration.
+        manager: The plugins.
+        source: One of its sources.
+        problems: Takes what is wrong.
+    """
+    before = len(problems)
+    problems.extend(source.missing)
+    try:
+        connector: Registered[Connector[Any]] = manager.connector(source.type)
+    except PluginError as error:
+        found = error.problem
+        problems.append(source.node.problem(found.code, found.message, "type", hint=found.hint))
+        return None
+    options = valid_options(connector, source.options, problems)
+    if source.tables and "tables" not in connector.cls.capabilities:
+        message = f"a source of type {source.type} takes no 'tables:'"
+        problems.append(
+            source.node.problem("unknown_key", message, "tables", hint=f"its keys: {', '.join(connector.cls.Options.model_fields)}")
+        )
+    planned = tuple(_table(project, source, connector, selection, problems) for selection in source.tables or (None,))
+    if options is None or len(problems) > before:
+        return None
+    reveal_secrets(options, project.redactor)
+    return SourcePlan(source.name, connector, options, planned)
+
+
+def reveal_secrets(options: Any, redactor: Redactor) -> None:
+    """Make every secret below a model known to the redactor.
+
+    Args:
+        options: A model, or what stands in one.
+        redactor: Masks them from now on.
+    """
+    from pydantic import BaseModel, SecretBytes, SecretStr
+
+    match options:
+        case SecretStr():
+            redactor.add(options.get_secret_value())
+        case SecretBytes():
+            redactor.add(options.get_secret_value().decode("utf-8", "replace"))
+        case BaseModel():
+            for name in type(options).model_fields:
+                reveal_secrets(getattr(options, name), redactor)
+        case dict():
+            for value in options.values():
+                reveal_secrets(value, redactor)
+        case list() | tuple() | set() | frozenset():
+            for value in options:
+                reveal_secrets(value, redactor)
+
+
+def _table(
+    project: Project, source: SourceConfig, connector: Registered[Connector[Any]], selection: TableSelection | None, problems: list[Problem]
+) -> TablePlan:
+    settings = source.extract_settings(selection, project.settings.extract)
+    if settings.mode == "incremental" and "incremental" not in connector.cls.capabilities:
+        problem = _unsupported(project, source, connector, selection)
+        if problem not in problems:
+            problems.append(problem)
+    mode: Mode = settings.mode or "full"
+    return TablePlan(selection.name if selection else EVERYTHING, mode, settings.batch_size, settings.key_column)
+
+
+def _unsupported(
+    project: Project, source: SourceConfig, connector: Registered[Connector[Any]], selection: TableSelection | None
+) -> Problem:
+    """Where incremental extraction is asked for: at the table, the source, or in settings.yaml."""
+    message = f"connector {connector.name} ({connector.plugin.title}) cannot extract incrementally yet"
+    hint = "write mode: full, which lands everything as a new snapshot each time"
+    if selection and selection.extract and selection.extract.mode:
+        return source.node.problem("unsupported_mode", message, "tables", source.tables.index(selection), "extract", "mode", hint=hint)
+    if source.extract.mode:
+        return source.node.problem("unsupported_mode", message, "extract", "mode", hint=hint)
+    return project.settings_node.problem("unsupported_mode", f"source {source.name}: {message}", "extract", "mode", hint=hint)
+
+
+def _unknown_tables(plans: Sequence[SourcePlan], tables: Sequence[str]) -> list[Problem]:
+    """Names that no source can have, because each of them lists its tables by name and this one is not there."""
+    listed = [table.name for plan in plans for table in plan.tables]
+    if any(_is_pattern(name) for name in listed):
+        return []
+    return [
+        Problem("unknown_table", f"no table {name!r} in {', '.join(plan.source for plan in plans)}", did_you_mean(name, listed, "tables"))
+        for name in tables
+        if name not in listed and not _is_pattern(name)
+    ]
+
+
+def _is_pattern(name: str) -> bool:
+    return any(character in name for character in "*?[")

@@ -1,0 +1,1 @@
+"""Plugins: discovered from metadata, loaded one by one, registered by kind and name."""

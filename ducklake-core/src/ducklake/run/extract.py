@@ -1,0 +1,241 @@
+"""One table from its source to raw."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ducklake.api.engine import EngineError, FileSpec, StagedFiles
+from ducklake.api.events import SchemaChange, StepEvent
+from ducklake.api.results import TableResult
+from ducklake.api.sql import literal, quote
+from ducklake.api.tables import METADATA_COLUMNS, Column, Schema, TableRef
+from ducklake.catalog.commits import record_failed_extraction
+from ducklake.catalog.locks import locked
+from ducklake.catalog.records import ExtractionRecord
+from ducklake.errors import DataError, DuckLakeError
+from ducklake.layers.names import lock_key, table_folder
+from ducklake.layers.raw import FOOTER_FORMAT, complete_files, land, statistics_of, work_folder
+from ducklake.layers.scan import schema_difference
+from ducklake.layers.store import disk_errors, remove_tree
+from ducklake.run.batches import check_schema, checked, landing_names
+from ducklake.run.failures import failed_result, noted
+from ducklake.run.guard import engine_failure, guarded, guarded_iteration
+from ducklake.run.ids import new_id
+from ducklake.run.progress import ProgressEvent
+
+if TYPE_CHECKING:
+    from ducklake.api.connector import Session
+    from ducklake.api.engine import EngineSession
+    from ducklake.api.extraction import Extraction, ExtractRequest
+    from ducklake.api.writer import StorageWriter
+    from ducklake.catalog.queries import TableState
+    from ducklake.plugins.manager import PluginInfo
+    from ducklake.run.context import RunContext
+
+_STREAMED = "c{}"
+"""Names of a stream's columns inside the engine."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceRun:
+    """An open source.
+
+    Attributes:
+        name: In sources.yaml.
+        plugin: Whose connector it is.
+        session: The connector's.
+        engine: The engine's, for this source alone.
+        writer: Raw's storage writer.
+    """
+
+    name: str
+    plugin: PluginInfo
+    session: Session
+    engine: EngineSession
+    writer: StorageWriter
+
+
+def extract_table(context: RunContext, source: SourceRun, request: ExtractRequest) -> TableResult:
+    """Extract one table; whatever goes wrong is its result, never an exception but the user's own interrupt.
+
+    Args:
+        context: The lake.
+        source: Its open source.
+        request: Which table, and how.
+    """
+    started = context.clock()
+    begun = time.monotonic()
+    ref = TableRef("raw", source.name, request.table)
+    record = ExtractionRecord(
+        new_id(started), source.name, request.table, "", started.isoformat(), request.mode, 0, (), Schema(()), None, None, (), 0.0
+    )
+    event = StepEvent("extract", source.name, ref, record.extraction_id)
+    context.manager.notify("before_step", event=event)
+    context.progress(ProgressEvent(source.name, request.table, "started"))
+    try:
+        with locked(context.paths.lock(lock_key(ref)), str(ref), wait=context.wait):
+            result = _extract_locked(context, source, request, record, begun)
+    except BaseException as error:
+        result = failed_result(context, error, place=f"{source.name}.{request.table}", seconds=time.monotonic() - begun)
+        result = dataclasses.replace(result, source=source.name, table=request.table, id=record.extraction_id)
+        message = result.error.message if result.error else ""
+        with noted(context), context.catalog.write() as connection:
+            record_failed_extraction(connection, dataclasses.replace(record, seconds=result.seconds), message)
+        context.manager.notify("on_step_error", event=dataclasses.replace(event, status="error", error=message, seconds=result.seconds))
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    else:
+        context.manager.notify("after_step", event=dataclasses.replace(event, status=result.status, rows=result.rows, seconds=result.seconds))
+    context.progress(ProgressEvent(source.name, request.table, "finished", result.rows))
+    return result
+
+
+def _extract_locked(context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float) -> TableResult:
+    place = f"{source.name}.{request.table}"
+    tables = context.snapshot()
+    current = tables.get(record.ref)
+    others = [table.folder for ref, table in tables.items() if ref != record.ref and (ref.layer, ref.domain) == ("raw", source.name)]
+    state_before = current.state if current else None
+    with guarded(source.plugin, place):
+        extraction = source.session.extract(dataclasses.replace(request, state=state_before))
+    record = dataclasses.replace(
+        record,
+        folder=current.folder if current else table_folder(record.ref, others),
+        epoch=(current.version if current else 0) + (request.mode == "full" or current is None),
+        state_before=state_before,
+    )
+    folder = work_folder(context.paths, record.ref, record.extraction_id)
+    try:
+        staged, renamed = _stage(context, source, place, extraction, record, folder)
+        schema = _landed_schema(staged.schema, extraction.source_types, renamed)
+        notes = (*extraction.notes, *(f"column {old!r} lands as {new!r}" for old, new in renamed.items()))
+        record = dataclasses.replace(
+            record, schema=schema, state=extraction.state, statistics=statistics_of(staged), notes=notes, seconds=time.monotonic() - begun
+        )
+        version = current.schema_version if current and current.schema == schema else (current.schema_version + 1 if current else 1)
+        files = complete_files(source.writer, staged, _common_footer(record, version), _last_footer(record, staged))
+    except BaseException:
+        remove_tree(folder)
+        raise
+    record, schema_version = land(context.paths, context.catalog, folder, record, files)
+    _after_commit(context, source, record, current, schema_version)
+    return TableResult(
+        "success",
+        source=source.name,
+        table=request.table,
+        rows=record.rows,
+        files=tuple(context.shown_path(file.path) for file in record.files),
+        id=record.extraction_id,
+        seconds=time.monotonic() - begun,
+        notes=record.notes,
+    )
+
+
+def _stage(
+    context: RunContext, source: SourceRun, place: str, extraction: Extraction, record: ExtractionRecord, folder: Path
+) -> tuple[StagedFiles, dict[str, str]]:
+    """Write the rows with their metadata columns into private files."""
+    try:
+        relation, names = _relation(context, source, place, extraction)
+        renamed = landing_names(names)
+        values = (dt.datetime.fromisoformat(record.started), record.source, record.extraction_id)
+        columns = [f"{quote(_STREAMED.format(at)) if extraction.schema else quote(name)} AS {quote(renamed.get(name, name))}" for at, name in enumerate(names)]
+        columns += [f"{literal(value)} AS {quote(name)}" for name, value in zip(METADATA_COLUMNS, values, strict=True)]
+        spec = FileSpec(
+            folder, compression=context.compression, row_group_rows=context.row_group_rows, file_size=context.file_size
+        )
+        with disk_errors(folder):
+            return source.writer.stage(source.engine, f"SELECT {', '.join(columns)} FROM {relation}", spec), renamed
+    except EngineError as error:
+        with guarded(source.plugin, place):
+            translated = extraction.translate_error(error) if extraction.translate_error else None
+        raise (translated if isinstance(translated, DuckLakeError) else engine_failure(place, error)) from error
+
+
+def _relation(
+    context: RunContext, source: SourceRun, place: str, extraction: Extraction
+) -> tuple[str, tuple[str, ...]]:
+    """Something to write behind FROM, and the names of the source's columns."""
+    if extraction.relation is not None:
+        names = source.engine.describe(extraction.relation).names
+        return f"({extraction.relation})", names
+    import pyarrow as pa
+
+    schema = extraction.schema
+    assert schema is not None
+    check_schema(place, schema)
+    # Columns travel by position: the engine could not tell apart names that differ by case only.
+    target = pa.schema([pa.field(_STREAMED.format(at), field.type) for at, field in enumerate(schema)])
+    done = [0]
+
+    def progress(rows: int) -> None:
+        done[0] += rows
+        context.progress(ProgressEvent(source.name, place.partition(".")[2], "progress", done[0]))
+
+    streams = []
+    for number, stream in enumerate(extraction.streams or [()]):
+        name = f"__stream_{number}"
+        batches = guarded_iteration(source.plugin, place, stream)
+        source.engine.register(name, checked(place, schema, target, batches, progress), target)
+        streams.append(f"SELECT * FROM {quote(name)}")
+    return f"({' UNION ALL '.join(streams)})", tuple(schema.names)
+
+
+def _landed_schema(schema: Schema, source_types: Mapping[str, str], renamed: Mapping[str, str]) -> Schema:
+    declared = {renamed.get(name, name): kind for name, kind in source_types.items()}
+    return Schema(tuple(Column(column.name, column.type, declared.get(column.name)) for column in schema))
+
+
+def _common_footer(record: ExtractionRecord, schema_version: int) -> dict[str, str]:
+    return {
+        "ducklake.format": FOOTER_FORMAT,
+        "ducklake.source": record.source,
+        "ducklake.table": record.table,
+        "ducklake.extraction_id": record.extraction_id,
+        "ducklake.started": record.started,
+        "ducklake.mode": record.mode,
+        "ducklake.epoch": str(record.epoch),
+        "ducklake.schema_version": str(schema_version),
+        "ducklake.schema": json.dumps(record.schema.to_json()),
+        "ducklake.state_before": json.dumps(record.state_before),
+    }
+
+
+def _last_footer(record: ExtractionRecord, staged: StagedFiles) -> dict[str, str]:
+    return {
+        "ducklake.parts": str(len(staged.files)),
+        "ducklake.rows": str(staged.rows),
+        "ducklake.state_after": json.dumps(record.state),
+    }
+
+
+def _after_commit(context: RunContext, source: SourceRun, record: ExtractionRecord, before: TableState | None, schema_version: int) -> None:
+    """What follows the moment it happened; nothing here can undo it."""
+    context.manager.notify("after_commit", event=StepEvent("extract", record.source, record.ref, record.extraction_id, "success", record.rows))
+    if before is not None:
+        added, dropped, retyped = schema_difference(before.schema, record.schema)
+        if added or dropped or retyped:
+            change = SchemaChange(record.ref, added, dropped, dict(retyped), schema_version)
+            context.log.warning("%s: the source's columns changed: %s", record.ref, _describe(change))
+            context.manager.notify("on_schema_change", change=change)
+    try:
+        with guarded(source.plugin, f"{record.source}.{record.table}"):
+            source.session.confirm(record.table)
+    except DataError as error:
+        context.log.warning("%s has landed, but confirming it at the source failed: %s", record.ref, context.redactor.redact(str(error)))
+
+
+def _describe(change: SchemaChange) -> str:
+    parts = []
+    if change.added:
+        parts.append(f"new: {', '.join(change.added)}")
+    if change.dropped:
+        parts.append(f"gone: {', '.join(change.dropped)}")
+    parts += [f"{name}: {old} -> {new}" for name, (old, new) in change.retyped.items()]
+    return "; ".join(parts)

@@ -1,0 +1,115 @@
+"""One source: open it once, resolve which of its tables are meant, extract them one after another."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from ducklake.api.connector import ConnectorContext
+from ducklake.api.extraction import ExtractRequest
+from ducklake.api.results import TableResult
+from ducklake.errors import DataError, did_you_mean
+from ducklake.run.extract import SourceRun, extract_table
+from ducklake.run.failures import failed_result
+from ducklake.run.guard import guarded
+
+if TYPE_CHECKING:
+    from ducklake.plan.model import SourcePlan, TablePlan
+    from ducklake.run.context import RunContext
+
+
+def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = ()) -> Iterator[TableResult]:
+    """Extract the tables of one source; a source that cannot be opened is one failed result.
+
+    Args:
+        context: The lake.
+        plan: The source, its connector and what is to be extracted.
+        only: Names or patterns of tables (`--table`); empty means all that the plan names.
+
+    Yields:
+        A result a table.
+    """
+    begun = time.monotonic()
+    plugin = plan.connector.plugin
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(context.open_engine())
+            lent = ConnectorContext(plan.source, context.root, engine, context.log.getChild(plan.source))
+            with guarded(plugin, plan.source):
+                connector = plan.connector.cls(plan.options, lent)
+                session = stack.enter_context(connector.open([table.name for table in plan.tables]))
+                offered = [table.name for table in session.tables()]
+            writer = context.manager.writer("parquet").cls()
+        except BaseException as error:
+            result = failed_result(context, error, place=plan.source, seconds=time.monotonic() - begun)
+            yield dataclasses.replace(result, source=plan.source)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            return
+        source = SourceRun(plan.source, plugin, session, engine, writer)
+        for table, settings in _selected(plan, offered, only):
+            if settings is None:
+                yield TableResult("empty", source=plan.source, table=table, notes=(f"nothing matches {table!r}",) if table else ("the source has no tables",))
+            elif table not in offered:
+                missing = DataError(
+                    f"{plan.source}.{table}: no such table", hint=did_you_mean(str(table), offered, "tables"), code="no_such_table"
+                )
+                result = failed_result(context, missing, place=f"{plan.source}.{table}", seconds=0.0)
+                yield dataclasses.replace(result, source=plan.source, table=table)
+            else:
+                yield extract_table(context, source, ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column))
+
+
+def _selected(plan: SourcePlan, offered: Sequence[str], only: Sequence[str]) -> Iterator[tuple[str | None, TablePlan | None]]:
+    """Each table that is meant with its settings; a pattern that matches nothing comes without settings."""
+    done: set[str] = set()
+    matched_only: set[str] = set()
+    nothing = True
+    # A table that is named comes before the patterns that match it too, so that its own settings hold.
+    for table in sorted(plan.tables, key=lambda table: is_pattern(table.name)):
+        names = matching(table.name, offered) if is_pattern(table.name) else [table.name]
+        wanted = [name for name in names if not only or _wanted(name, only, matched_only)]
+        for name in wanted:
+            nothing = False
+            if name not in done:
+                done.add(name)
+                yield name, table
+        if not names and not only:
+            nothing = False
+            yield table.name, None
+    for name in only:
+        if name not in matched_only:
+            nothing = False
+            yield name, None if is_pattern(name) else plan.tables[0]
+    if nothing:
+        yield None, None
+
+
+def _wanted(name: str, only: Iterable[str], matched: set[str]) -> bool:
+    hits = [entry for entry in only if entry == name or (is_pattern(entry) and fnmatch.fnmatchcase(name, entry))]
+    matched.update(hits)
+    return bool(hits)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name of `tables:` is a pattern.
+
+    Args:
+        name: As configured.
+    """
+    return any(char in name for char in "*?[")
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names that a pattern matches; one that is spelled like the pattern itself wins.
+
+    Args:
+        pattern: With `*`, `?` or `[...]`.
+        names: What the source offers.
+    """
+    everything = list(names)
+    return [pattern] if pattern in everything else [name for name in everything if fnmatch.fnmatchcase(name, pattern)]

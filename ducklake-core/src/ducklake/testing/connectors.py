@@ -1,0 +1,46 @@
+"""Reading a connector's table the way core does, without a lake around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ducklake.api.connector import Connector
+
+
+def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Table:
+    """All rows that one full extraction of a table delivers.
+
+    Args:
+        connector: An instance over a `connector_context`.
+        table: A name out of the session's `tables`.
+        **request: Further fields of `ExtractRequest`.
+
+    Raises:
+        AssertionError: A batch differs from the schema that the connector has announced.
+    """
+    import pyarrow as pa
+
+    from ducklake.api.engine import EngineError
+    from ducklake.api.extraction import ExtractRequest
+
+    with connector.open([table]) as session:
+        extraction = session.extract(ExtractRequest(table, **request))
+        if extraction.relation is not None:
+            try:
+                return connector.context.engine.stream(extraction.relation).read_all()
+            except EngineError as error:
+                better = extraction.translate_error(error) if extraction.translate_error else None
+                raise better or error from error
+        schema = extraction.schema
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for stream in extraction.streams:
+                for batch in stream:
+                    assert batch.schema.equals(schema), f"a batch has {batch.schema}, announced was {schema}"
+                    yield batch
+
+        return pa.Table.from_batches(batches(), schema)

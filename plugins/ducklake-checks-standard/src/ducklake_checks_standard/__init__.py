@@ -1,0 +1,1 @@
+"""not_null, unique, valid_values and range."""

@@ -1,0 +1,98 @@
+"""From the files of a table to files that DuckDB reads right."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from ducklake.errors import DataError
+from ducklake_connector_csv.columns import column_names, first_record
+from ducklake_connector_csv.diagnosis import undecodable
+from ducklake_connector_csv.files import (
+    is_utf8,
+    longest_line,
+    needs_survey,
+    survey,
+    transcode,
+    with_one_line_end,
+)
+from ducklake_connector_csv.options import CsvFormat
+from ducklake_connector_csv.relation import ReadableFile
+
+_EVEN_WITHOUT_ROWS = "a table without rows still has a line with its columns' names"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file ready to be read.
+
+    Attributes:
+        file: For the engine.
+        notes: Remarks about its columns.
+        delimiters: How many delimiters stand outside of quotes, where that has to be compared with the records; else None.
+    """
+
+    file: ReadableFile
+    notes: tuple[str, ...]
+    delimiters: int | None
+
+
+def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Prepared:
+    """Look at a file, and copy it where DuckDB could not read it as it is.
+
+    Args:
+        place: `source.table` for messages.
+        path: The file.
+        name: Its name for messages.
+        layout: Its format.
+        copy: Gives a new path in a private folder.
+
+    Raises:
+        DataError: It is empty, or in another encoding.
+    """
+    try:
+        return _prepare(place, path, name, layout, copy)
+    except UnicodeError as error:
+        found = undecodable(place, path, name, layout.encoding)
+        raise found or DataError(f"{place}: {name} is not {layout.encoding}: {error}") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{place}: {name} is no whole gzip file: {error}") from error
+    except OSError as error:
+        raise DataError(f"{place}: cannot read {name}: {error.strerror or error}") from error
+
+
+def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Prepared:
+    if not path.stat().st_size:
+        raise DataError(f"{place}: {name} is empty (0 bytes)", hint=_EVEN_WITHOUT_ROWS)
+    if not is_utf8(layout.encoding):
+        original, path = path, copy()
+        transcode(original, path, layout.encoding)
+    record = first_record(path, layout)
+    if record is None:
+        raise DataError(f"{place}: {name} holds nothing but blank lines", hint=_EVEN_WITHOUT_ROWS)
+    columns, notes = column_names(record, layout)
+    if bad := next((column for column in columns if "\0" in column), None):
+        raise DataError(f"{place}: {name}: the column name {bad!r} holds a zero byte")
+    if len(record.fields) != len(columns):
+        raise DataError(
+            f"{place}: {name} has {len(record.fields)} columns, format.names names {len(columns)}",
+            hint="name every column, in the order of the file",
+        )
+    delimiters = None
+    if needs_survey(path, layout.delimiter, layout.quote):
+        found = survey(path, layout.delimiter, layout.quote)
+        delimiters = found.delimiters
+        if found.mixed:
+            mended = copy()
+            with_one_line_end(path, mended, layout.quote)
+            path = mended
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        link = copy().with_suffix(path.suffix if path.suffix == ".gz" else ".csv")
+        link.symlink_to(path)
+        path = link
+    return Prepared(ReadableFile(path, columns, record.skip, longest_line(path)), tuple(f"{name}: {note}" for note in notes), delimiters)

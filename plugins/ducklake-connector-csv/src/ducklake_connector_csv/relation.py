@@ -1,0 +1,122 @@
+"""The SQL that reads the files of a table: first as text, then with types."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from ducklake.api.sql import literal, quote
+from ducklake_connector_csv.diagnosis import MISFIT
+from ducklake_connector_csv.options import CsvFormat
+from ducklake_connector_csv.types import fits
+
+LINE_SIZE = 16 * 2**20
+"""Bytes of a line that need no special care; DuckDB's own limit is 2 MB."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReadableFile:
+    """A file as DuckDB gets it.
+
+    Attributes:
+        path: The file, or a copy in a private folder.
+        columns: Its columns, in its own order.
+        skip: Blank lines before its header.
+        longest: Bytes of its longest line, if that is more than usual.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    skip: int
+    longest: int = 0
+
+
+def as_text(files: Sequence[ReadableFile], layout: CsvFormat) -> tuple[str, tuple[str, ...]]:
+    """A SELECT of all columns of all files as text, matched by name.
+
+    Args:
+        files: At least one.
+        layout: Their format.
+
+    Returns:
+        The SELECT, whose columns are `c0`, `c1`, ... , and what these are called.
+    """
+    names: dict[str, str] = {}
+    for file in files:
+        for name in file.columns:
+            names.setdefault(name.casefold(), name)
+    selects = []
+    for _, alike in groupby(files, key=lambda file: (file.columns, file.skip, file.longest, file.path.suffix == ".gz")):
+        group = list(alike)
+        position = {name.casefold(): at for at, name in enumerate(group[0].columns)}
+        picked = (f"f{position[name]}" if name in position else "CAST(NULL AS VARCHAR)" for name in names)
+        selects.append(f"SELECT {', '.join(f'{expression} AS c{at}' for at, expression in enumerate(picked))} FROM {_read(group, layout)}")
+    return "\nUNION ALL\n".join(selects), tuple(names.values())
+
+
+def typed(text: str, names: Sequence[str], declared: Mapping[str, str], inferred: Mapping[int, str]) -> str:
+    """A SELECT of the columns under their names and with their types.
+
+    A declared type is checked value by value; an inferred one was found to fit every value.
+
+    Args:
+        text: What `as_text` returned.
+        names: What its columns are called.
+        declared: Types by column name, folded.
+        inferred: Types by column number.
+    """
+    columns = []
+    for at, name in enumerate(names):
+        kind = declared.get(name.casefold())
+        if kind and kind != "VARCHAR":
+            expression = _checked(f"c{at}", at, kind)
+        else:
+            expression = f"CAST(c{at} AS {inferred[at]})" if not kind and at in inferred else f"c{at}"
+        columns.append(f"{expression} AS {quote(name)}")
+    return f"SELECT {', '.join(columns)}\nFROM (\n{text}\n)"
+
+
+def _checked(text: str, at: int, kind: str) -> str:
+    complaint = f"error({literal(MISFIT)} || chr(31) || '{at}' || chr(31) || {text})"
+    return f"CASE WHEN {text} IS NULL THEN NULL WHEN {fits(text, kind)} THEN TRY_CAST({text} AS {kind}) ELSE {complaint} END"
+
+
+def _read(files: Sequence[ReadableFile], layout: CsvFormat) -> str:
+    first = files[0]
+    columns = ", ".join(f"'f{at}': 'VARCHAR'" for at in range(len(first.columns)))
+    options = [
+        literal([_escape(str(file.path)) for file in files]),
+        "auto_detect = false",
+        f"columns = {{{columns}}}",
+        f"header = {literal(layout.header)}",
+        f"skip = {first.skip if layout.header else 0}",
+        f"delim = {literal(layout.delimiter)}",
+        f"quote = {literal(layout.quote)}",
+        f"escape = {literal(layout.quote)}",
+        f"nullstr = {literal(list(layout.nulls))}::VARCHAR[]",
+        "allow_quoted_nulls = false",
+        "strict_mode = true",
+        "null_padding = false",
+        "hive_partitioning = false",
+        f"compression = '{'gzip' if first.path.suffix == '.gz' else 'none'}'",
+        f"max_line_size = {max(LINE_SIZE, 2 * first.longest)}",
+    ]
+    return f"read_csv({', '.join(options)})"
+
+
+def count(file: ReadableFile, layout: CsvFormat) -> str:
+    """A SELECT of the number of records of one file.
+
+    Args:
+        file: The file.
+        layout: Its format.
+    """
+    return f"SELECT count(*) FROM {_read([file], layout)}"
+
+
+def _escape(path: str) -> str:
+    """A path in which DuckDB finds no pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", path)

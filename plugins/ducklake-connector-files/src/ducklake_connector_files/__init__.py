@@ -1,0 +1,1 @@
+"""What connectors of files share: finding, naming and watching them."""

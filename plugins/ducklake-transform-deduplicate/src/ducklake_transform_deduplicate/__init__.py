@@ -1,0 +1,1 @@
+"""Keeps one row a key."""

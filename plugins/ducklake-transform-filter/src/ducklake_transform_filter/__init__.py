@@ -1,0 +1,1 @@
+"""Keeps the rows that a condition holds for."""

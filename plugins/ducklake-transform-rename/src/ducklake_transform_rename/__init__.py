@@ -1,0 +1,1 @@
+"""Gives columns other names."""

@@ -1,0 +1,1 @@
+"""A step written as a SELECT; joins any tables of the lake."""

@@ -1,0 +1,20 @@
+"""Registers the transform `sql`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ducklake.api import hookimpl
+
+if TYPE_CHECKING:
+    from ducklake.api.registrar import TransformRegistrar
+
+api = 1
+
+
+@hookimpl
+def register_transforms(register: TransformRegistrar) -> None:
+    """Offer `sql`."""
+    from ducklake_transform_sql.transform import Sql
+
+    register(Sql)

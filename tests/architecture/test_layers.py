@@ -1,0 +1,62 @@
+"""Who may import whom: the layers of core by import-linter, plugin packages by what their files say."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workspace import PLUGINS, ROOT, Package
+
+PUBLIC = ("ducklake.api", "ducklake.errors", "ducklake.hookspecs")
+CORE_LINES = 10_000
+
+
+def test_core_keeps_its_layers():
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@pytest.mark.parametrize("package", PLUGINS, ids=str)
+def test_plugin_imports_only_what_is_public_and_what_it_declares(package: Package):
+    """A plugin that brings commands may use `ducklake.Lake` besides."""
+    declared = {name.replace("-", "_") for name in package.requires if name.startswith("ducklake-")}
+    allowed = {*PUBLIC, *(declared - {"ducklake_core"}), package.module}
+    if "command" in package.kinds:
+        allowed.add("ducklake")
+    for path in package.source.rglob("*.py"):
+        for name in imported(path):
+            if name.partition(".")[0].startswith("ducklake"):
+                assert any(name == root or name.startswith(f"{root}.") for root in allowed), f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_core_stays_small():
+    """Counted is code: no blank lines, comments or docstrings, which nobody should be tempted to save on."""
+    lines = sum(code_lines(path) for path in (ROOT / "ducklake-core/src").rglob("*.py"))
+    assert lines <= CORE_LINES, f"core has {lines} lines of code: what of it could be a plugin package?"
+
+
+def code_lines(path: Path) -> int:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for number in range(node.lineno, node.end_lineno + 1)
+    }
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return sum(1 for number, line in enumerate(lines, 1) if number not in texts and line.strip() and not line.lstrip().startswith("#"))
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from ducklake import api` imports the module, `from ducklake.api import X` a name of one
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "ducklake" else {node.module}
+    return names

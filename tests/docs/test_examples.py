@@ -1,0 +1,41 @@
+"""The scripts in docs/examples run as they stand."""
+
+import subprocess
+import sys
+
+import pytest
+
+from documentation import blocks
+from ducklake.testing.project import environment
+from workspace import ROOT
+
+EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
+PRINTS = {
+    "example_csv_pipeline.py": ["Centro 2 17.50", "Norte 2 16.00"],
+    "example_custom_transformation.py": ["1 ada lovelace al", "2 grace hopper gh"],
+}
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
+def test_example_runs(script, tmp_path):
+    ran = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for line in PRINTS[script.name]:
+        assert line in ran.stdout.splitlines()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_index_names_every_example():
+    index = (ROOT / "docs/examples/index.md").read_text(encoding="utf-8")
+    assert all(f"({script.name})" in index for script in EXAMPLES)
+
+
+def test_samples_land_as_they_are(lake_project):
+    readme = ROOT / "data/samples/README.md"
+    configuration = next(block.text for block in blocks(readme) if block.language == "yaml")
+    samples = {f"data/samples/{path.name}": path.read_bytes() for path in readme.parent.glob("*.csv")}
+    assert len(samples) == 2
+    lake = lake_project({**samples, "config/sources.yaml": configuration})
+    lake.ok("extract", "--all")
+    assert lake.query("SELECT codigo_postal FROM raw.muestras.clientes WHERE cli_id = 1") == [["01010"]]
+    assert lake.query("SELECT sum(importe), count(*) FROM raw.cajas.tickets") == [["33.50", 5]]
