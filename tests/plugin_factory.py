@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def make_distribution(
-    folder: Path, name: str, entry_points: Mapping[str, str], modules: Mapping[str, str], version: str = "1.0"
-) -> Path:
+def make_distribution(folder: Path, name: str, entry_points: Mapping[str, str], modules: Mapping[str, str], version: str = "1.0") -> Path:
     """Write a distribution as pip would leave it behind.
 
     Args:

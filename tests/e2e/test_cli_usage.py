@@ -50,7 +50,9 @@ def test_without_json_a_usage_error_leaves_stdout_empty():
     assert (outcome.exit_code, outcome.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("line", [["-C", "DIR", "--json", "validate"], ["validate", "-C", "DIR", "--json"], ["--json", "validate", "--project", "DIR"]])
+@pytest.mark.parametrize(
+    "line", [["-C", "DIR", "--json", "validate"], ["validate", "-C", "DIR", "--json"], ["--json", "validate", "--project", "DIR"]]
+)
 def test_global_options_stand_before_and_behind_the_command(line: list[str], lake_project, tmp_path):
     folder = str(lake_project().path)
     outcome = run_command(*[folder if word == "DIR" else word for word in line], cwd=tmp_path)

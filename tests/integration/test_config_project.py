@@ -3,13 +3,13 @@
 import re
 
 import pytest
+from pydantic import Field, SecretStr
+
+from ducklake.api import Options
 from ducklake.config.loader import parse_yaml, validate_model
 from ducklake.config.project import find_project, load_project
 from ducklake.config.references import Environment, Redactor, resolve
 from ducklake.errors import ConfigurationError, PluginError
-from pydantic import Field, SecretStr
-
-from ducklake.api import Options
 
 BRIEF_SOURCES = """
 sources:
@@ -128,7 +128,11 @@ def test_a_missing_variable_stays_with_its_source(project):
     assert loaded.sources["sftp_reportes"].missing == ()
     assert loaded.sources["sftp_reportes"].options.at("connection", "password").value == "p#w"
     missing = loaded.sources["mysql_ventas"].missing
-    assert [(problem.code, problem.line) for problem in missing] == [("missing_variable", 7), ("missing_variable", 10), ("missing_variable", 11)]
+    assert [(problem.code, problem.line) for problem in missing] == [
+        ("missing_variable", 7),
+        ("missing_variable", 10),
+        ("missing_variable", 11),
+    ]
     assert str(missing[0]) == (
         "config/sources.yaml:7:7: source mysql_ventas: connection.host needs the variable MYSQL_HOST, which is not set "
         "(add MYSQL_HOST=... to .env, or export MYSQL_HOST)"
@@ -171,10 +175,15 @@ pipelines:
         "config/sources.yaml:4:5: source a b: enabled must be true or false, not 'perhaps'",
         "config/sources.yaml:5:15: source a b: extract.mode must be full or incremental, not 'incrementl' (did you mean 'incremental'?)",
         "config/sources.yaml:5:33: source a b: extract.batch_size must be greater than 0, not 0",
-        "config/sources.yaml:5:48: source a b: extract.schedule: '1 2 3' has 3 fields; cron has five (minute hour day month weekday), "
-        "for example 0 2 * * *",
+        (
+            "config/sources.yaml:5:48: source a b: extract.schedule: '1 2 3' has 3 fields; "
+            "cron has five (minute hour day month weekday), for example 0 2 * * *"
+        ),
         "config/sources.yaml:5:67: source a b: unknown key 'bach_size' in extract (did you mean 'batch_size'?)",
-        "config/sources.yaml:6:14: source a b: tables[1]: write a table's name, in quotes if it looks like a number, or a mapping with 'name:'",
+        (
+            "config/sources.yaml:6:14: source a b: tables[1]: "
+            "write a table's name, in quotes if it looks like a number, or a mapping with 'name:'"
+        ),
         "config/sources.yaml:6:27: source a b: unknown key 'extrac' in tables[2] (did you mean 'extract'?)",
         "config/sources.yaml:8:6: source X: the name is taken, see line 7 (names differ in more than case)",
         "config/sources.yaml:9:5: source 4: this must be a mapping of keys to values, not 'foo'",
@@ -184,7 +193,7 @@ pipelines:
         "config/pipelines.yaml:4:31: pipeline x: destination.use_case: 'b/b' is no plain name; use letters (a to z), digits, _ and -",
         "config/pipelines.yaml:4:48: pipeline x: destination.table: '..' is no plain name; use letters (a to z), digits, _ and -",
         "config/pipelines.yaml:5:32: pipeline x: quality_checks[1].severity must be error or warn, not 'bad'",
-        "config/pipelines.yaml:5:47: pipeline x: quality_checks[1].max_fraction must be at most 1, not 2",
+        "config/pipelines.yaml:5:47: pipeline x: quality_checks[1].max_fraction must be at most 1.0, not 2",
         "config/pipelines.yaml:5:65: pipeline x: the key 'quality_checks[2].type' is missing",
         "config/pipelines.yaml:6:15: pipeline y: destination: 'domain' and 'use_case' are the same key; keep one of them",
         "config/pipelines.yaml:7:5: pipeline z: the key 'destination' is missing",
@@ -198,7 +207,7 @@ pipelines:
         ("source: {layer: raw, domain: d, table: t}, sources: [],", "give either 'source'"),
         ("sources: [{layer: raw, domain: d, table: t}, {layer: raw, domain: e, table: T}],", "two sources are called 't'"),
         ("source: {layer: staging, domain: d, table: t, snapshots: all},", "only raw keeps several"),
-        ("source: {layer: raw, domain: d, table: 3},", "source.table must be text, not 3 (put it in quotes: table: \"3\")"),
+        ("source: {layer: raw, domain: d, table: 3},", 'source.table must be text, not 3 (put it in quotes: table: "3")'),
     ],
 )
 def test_a_pipeline_without_a_clear_way_in_is_refused(project, pipeline, message):
@@ -220,7 +229,9 @@ pipelines:
 
 
 def test_keys_without_a_value_count_as_left_out(project):
-    loaded = project(settings="engine:\nextract:\n", sources="sources:\n  - name: s\n    type: csv\n    tables:\n", pipelines="pipelines:\n")
+    loaded = project(
+        settings="engine:\nextract:\n", sources="sources:\n  - name: s\n    type: csv\n    tables:\n", pipelines="pipelines:\n"
+    )
     assert loaded.sources["s"].tables == ()
     assert loaded.settings.engine.type == "duckdb"
 
@@ -370,14 +381,16 @@ def option_problems(text, variables=None):
 
 def test_options_of_plugins_get_the_same_wording_and_places():
     assert option_problems("conection: {host: h}\non_invalid: 3") == [
-        "f:1:1: source s: the key 'connection' is missing (rename 'conection' to 'connection')",
-        'f:2:1: source s: on_invalid must be text, not 3 (put it in quotes: on_invalid: "3")',
         "f:1:1: source s: unknown key 'conection' (did you mean 'connection'?)",
+        'f:2:1: source s: on_invalid must be text, not 3 (put it in quotes: on_invalid: "3")',
+    ]
+    assert option_problems("connection: {host: h, port: true, level: true}") == [
+        "f:1:23: source s: connection.port must be a whole number, not true",
     ]
     assert option_problems("connection:\n  host: h\n  prt: 2\n  level: []\n  tags: [a, b]\n") == [
+        "f:3:3: source s: unknown key 'prt' in connection (did you mean 'port'?)",
         "f:4:3: source s: connection.level must be a whole number or text, not a list",
         "f:5:3: source s: connection.tags: list should have at most 1 item after validation, not 2",
-        "f:3:3: source s: unknown key 'prt' in connection (did you mean 'port'?)",
     ]
 
 
@@ -408,7 +421,7 @@ def test_secrets_of_sources_are_masked_however_they_come(project, monkeypatch):
     monkeypatch.setenv("MYSQL_PASSWORD", "from-environment")
     loaded = project(
         lambda settings: {"db": "from-plugin"}.get,
-        sources="sources: [{name: s, type: x, connection: {password: written-out, host: host1, a: '${MYSQL_PASSWORD}', b: '${secret:db}'}}]",
+        sources="sources: [{name: s, type: x, k: {password: written-out, host: host1, a: '${MYSQL_PASSWORD}', b: '${secret:db}'}}]",
     )
     assert loaded.redactor.redact("from-environment written-out from-plugin host1") == "*** *** *** host1"
     assert "written-out" not in repr(loaded)

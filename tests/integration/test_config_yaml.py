@@ -1,6 +1,7 @@
 """YAML is read strictly, and every problem has a place."""
 
 import pytest
+
 from ducklake.config.loader import load_yaml, parse_yaml
 from ducklake.errors import ConfigurationError
 

@@ -5,6 +5,7 @@ import sys
 from itertools import count
 
 import pytest
+
 from ducklake.errors import PluginError
 from ducklake.plugins.info import PlainSwitches
 from ducklake.plugins.manager import PluginManager
@@ -93,10 +94,16 @@ MISTAKES = {
         "pip install --force-reinstall acme",
     ),
     "no class": ("@hookimpl(specname='register_transforms')\ndef more(register): register(3)", "which is no class", "register a subclass"),
-    "wrong class": ("@hookimpl(specname='register_transforms')\ndef more(register): register(dict)", "dict, which is no Transform", "derive"),
+    "wrong class": (
+        "@hookimpl(specname='register_transforms')\ndef more(register): register(dict)",
+        "dict, which is no Transform",
+        "derive",
+    ),
     "abstract class": (
-        "class A(Transform):\n    name = 'a'\n    Options = NoOptions\n"
-        "@hookimpl(specname='register_transforms')\ndef more(register): register(A)",
+        (
+            "class A(Transform):\n    name = 'a'\n    Options = NoOptions\n"
+            "@hookimpl(specname='register_transforms')\ndef more(register): register(A)"
+        ),
         "A lacks to_sql",
         "write to_sql",
     ),
@@ -188,7 +195,9 @@ def test_an_observer_that_raises_is_a_warning_and_the_others_are_told(install, c
     install("acme-a", "observer.a", "from ducklake.api import hookimpl\napi = 1\n@hookimpl\ndef after_commit(event): event.append('a')")
     for raising in ("raise ValueError('oh')", "raise SystemExit(0)"):
         name = f"acme-{len(raising)}"
-        install(name, f"observer.b{len(raising)}", f"from ducklake.api import hookimpl\napi = 1\n@hookimpl\ndef after_commit(event): {raising}")
+        install(
+            name, f"observer.b{len(raising)}", f"from ducklake.api import hookimpl\napi = 1\n@hookimpl\ndef after_commit(event): {raising}"
+        )
     install("acme-z", "observer.z", "from ducklake.api import hookimpl\napi = 1\n@hookimpl\ndef after_commit(): print('told')")
     told = []
     PluginManager().notify("after_commit", event=told)
@@ -230,7 +239,10 @@ def test_a_secret_comes_from_the_first_plugin_that_knows_it(install):
 def test_a_secrets_plugin_that_fails_is_named(install):
     source = "from ducklake.api import hookimpl\napi = 1\n@hookimpl\ndef resolve_secret(reference): raise OSError('vault is sealed')"
     install("acme", "secrets.vault", source)
-    assert "secrets.vault (acme 1.0) could not look up 'db': OSError: vault is sealed" in error_of(PluginManager().resolve_secret, "db").message
+    assert (
+        "secrets.vault (acme 1.0) could not look up 'db': OSError: vault is sealed"
+        in error_of(PluginManager().resolve_secret, "db").message
+    )
 
 
 def test_commands_are_listed_without_importing_them(install):

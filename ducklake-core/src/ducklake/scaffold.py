@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ducklake.errors import DataError
 
+SETTINGS = "config/settings.yaml"
 LAYERS = ("raw", "staging", "consume")
 _NAMES = {"gitignore": ".gitignore", "env.example": ".env.example"}
 """Files whose own names would be at work, or be left out of a wheel, beside the templates."""
@@ -46,10 +47,15 @@ def create_project(target: Path, template: str = "project") -> list[ProjectFile]
         for folder in ("config", *(f"data/{layer}" for layer in LAYERS)):
             (target / folder).mkdir(parents=True, exist_ok=True)
         (target / "data" / ".ducklake").mkdir(mode=0o700, exist_ok=True)
-        return [
+        made = [
             ProjectFile(path, _create(target / path, source.read_text(encoding="utf-8")))
             for path, source in _files(files("ducklake") / "templates" / template)
         ]
+        if ProjectFile(SETTINGS, created=True) in made:  # else they may name another folder for the data
+            from ducklake.catalog.store import Catalog
+
+            Catalog(target / "data", target / "data" / ".ducklake").create()
+        return made
     except OSError as error:
         raise DataError(f"{error.filename or target}: {error.strerror or error}", hint="choose another folder with --path") from error
 

@@ -42,6 +42,9 @@ def show(cli: Invocation, result: CommandResult) -> None:
     if not cli.json and not cli.quiet and result.results:
         write_results(result.results)
         cli.report(f"\n{summary(result)}")
+    if not result.results:
+        what = "source" if result.command == "extract" else "pipeline"
+        cli.report(f"nothing to do: config/{what}s.yaml has no {what} that is enabled")
     for item in result.results:
         for note in item.notes:
             if not cli.quiet:

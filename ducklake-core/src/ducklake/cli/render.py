@@ -15,6 +15,9 @@ from ducklake.cli.errors import printable
 NUMBERS = frozenset({"rows", "size", "time", "files", "nulls", "distinct", "line", "version", "failed", "versions"})
 """Headings whose cells are numbers, flush right."""
 
+LAST_COLUMN = 16
+"""Places that the last column keeps when a table is too wide for its terminal."""
+
 STATUS_STYLES = {
     "success": "green",
     "ok": "green",
@@ -90,12 +93,17 @@ def _write_rich(headings: Sequence[str], rows: Sequence[Sequence[str]], right: S
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for heading, flush in zip(headings, right, strict=True):
-        table.add_column(Text(heading), justify="right" if flush else "left", overflow="fold", no_wrap=flush)
+    console = Console(highlight=False)
+    widths = [max(map(cell_width, column)) + 2 for column in zip(headings, *rows, strict=True)]
+    room = console.width - indent - sum(widths[:-1])
+    table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for number, (heading, flush) in enumerate(zip(headings, right, strict=True), 1):
+        # the last column gives way first, as long as that leaves it readable
+        keep = flush or (number < len(headings) and room >= LAST_COLUMN)
+        table.add_column(Text(heading), justify="right" if flush else "left", overflow="fold", no_wrap=keep)
     for row in rows:
         table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell, "")) for cell in row))
-    Console(highlight=False, soft_wrap=False).print(Padding(table, (0, 0, 0, indent), expand=False))
+    console.print(Padding(table, (0, 0, 0, indent), expand=False))
 
 
 def write_json(document: Any, redact: Callable[[str], str] = str) -> None:

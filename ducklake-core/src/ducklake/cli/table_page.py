@@ -12,27 +12,30 @@ LAST = 5
 """So many versions and files are listed; `--json` has all."""
 
 
-def write_page(cli: Invocation, facts: Mapping[str, Any]) -> None:
+def write_page(cli: Invocation, facts: Mapping[str, Any], data: str) -> None:
     """Print columns, schema history, versions and files of a table.
 
     Args:
         cli: The call.
         facts: What `Lake.show` returned.
+        data: The data folder, as settings.yaml spells it.
     """
     name = f"{facts['layer']}.{facts['domain']}.{facts['table']}"
     cli.say(title(name))
-    cli.say(f"{count(facts['rows'], 'row')}, last change {moment(facts['changed'])} UTC, in {facts['folder']}")
+    cli.say(f"{count(facts['rows'], 'row')}, last change {moment(facts['changed'])} UTC, in {data}/{facts['folder']}")
     _columns(cli, facts["columns"])
     _schemas(cli, facts["schema_history"])
     if facts["versions"]:
         _section(
             cli,
             "versions",
-            ("version", "created", "rows", "size", "run"),
+            ("version", "created (UTC)", "rows", "size", "run"),
             [(str(v["version"]), moment(v["created"]), count(v["rows"]), size(v["bytes"]), v["run_id"]) for v in facts["versions"]],
         )
-    files = list(reversed(facts["files"]))
-    _section(cli, "files", ("rows", "size", "path"), [(count(file["rows"]), size(file["size"]), file["path"]) for file in files])
+    files = [
+        (count(file["rows"]), size(file["size"]), file["path"].removeprefix(f"{facts['folder']}/")) for file in reversed(facts["files"])
+    ]
+    _section(cli, "files", ("rows", "size", "path"), files)
 
 
 def _columns(cli: Invocation, columns: Sequence[Mapping[str, Any]]) -> None:
@@ -40,8 +43,8 @@ def _columns(cli: Invocation, columns: Sequence[Mapping[str, Any]]) -> None:
     headings = ("column", "type", *(("source type",) if origin else ()), "nulls", "min", "max")
     cells = []
     for column in columns:
-        kind = (column["type"], *((text(column.get("source_type")),) if origin else ()))
-        lowest, highest = (_short(column.get(key)) for key in ("minimum", "maximum"))
+        kind = (column["type"].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"), *((text(column.get("source_type")),) if origin else ()))
+        lowest, highest = (_short(column.get(key), 12 if origin else 16) for key in ("minimum", "maximum"))
         cells.append((column["name"], *kind, text(column.get("nulls")), lowest, highest))
     cli.say()
     write_table(headings, [[cli.redact(cell) for cell in row] for row in cells])
@@ -55,7 +58,7 @@ def _schemas(cli: Invocation, history: Sequence[Mapping[str, Any]]) -> None:
         rows.append((str(entry["schema_version"]), moment(entry["detected"]), _difference(before, now)))
         before = now
     if len(rows) > 1:
-        _section(cli, "schema history", ("version", "detected", "change"), list(reversed(rows)))
+        _section(cli, "schema history", ("version", "detected (UTC)", "change"), list(reversed(rows)))
 
 
 def _difference(before: Mapping[str, str] | None, now: Mapping[str, str]) -> str:
@@ -74,6 +77,6 @@ def _section(cli: Invocation, heading: str, headings: Sequence[str], rows: Seque
         cli.say(f"... and {len(rows) - LAST:,} more; --json lists all")
 
 
-def _short(value: str | None) -> str:
+def _short(value: str | None, width: int) -> str:
     shown = "-" if value is None else str(value)
-    return shown if len(shown) <= 20 else shown[:19] + "…"
+    return shown if len(shown) <= width else shown[: width - 1] + "…"

@@ -139,14 +139,15 @@ def _blocks(model: type[BlockT], document: Node, key: str, environment: Environm
         problems.append(document.problem("invalid_value", f"{key} must be a list", key, hint=f"write '- name: ...' under '{key}:'"))
         return {}
     blocks: dict[str, BlockT] = {}
+    taken: dict[str, BlockT] = {}
     for index, entry in enumerate(entries):
         name = entry.get("name") if isinstance(entry, dict) else None
         label = f"{key[:-1]} {name if isinstance(name, str) else index + 1}"
         block = _block(model, document.at(key, index).named(label), environment, problems)
         if block is None:
             continue
-        first = next((known for known in blocks.values() if known.name.casefold() == block.name.casefold()), None)
-        if first is not None:
+        first = taken.setdefault(block.name.casefold(), block)
+        if first is not block:
             line = first.node.position("name")[0]
             problems.append(
                 block.node.problem("duplicate_name", f"the name is taken, see line {line}", "name", hint="names differ in more than case")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ducklake.config.node import Node, Path, dotted
+from ducklake.config.redaction import MASK, SHORTEST
 from ducklake.errors import ConfigurationError, Problem, did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -79,17 +81,38 @@ def check_model(model: type[ModelT], node: Node) -> tuple[ModelT | None, list[Pr
     """
     from pydantic import ValidationError
 
+    schema = _Schema(model)
+    flags = [problem for path in _flags(node.value, ()) if (problem := _flag_problem(node, schema, path))]
     try:
-        return model.model_validate(node.value), []
+        instance = model.model_validate(node.value)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    schema = _Schema(model)
+    else:
+        return (None, flags) if flags else (instance, [])
     grouped: dict[tuple[Path, bool], list[ErrorDetails]] = {}
     for detail in details:
         path = _data_path(node, detail)
         if not node.references.get(node.path + path):
             grouped.setdefault((path, detail["type"] == "missing"), []).append(detail)
-    return None, [_problem(node, schema, path, group) for (path, _), group in grouped.items()]
+    problems = [_problem(node, schema, path, group) for (path, _), group in grouped.items()]
+    return None, [*flags, *(problem for problem in problems if problem is not None)]
+
+
+def _flags(value: Any, path: Path) -> Iterator[Path]:
+    """Where true and false stand."""
+    if isinstance(value, bool):
+        yield path
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _flags(item, (*path, key))
+
+
+def _flag_problem(node: Node, schema: _Schema, path: Path) -> Problem | None:
+    """Pydantic takes `port: true` for 1; nobody means that."""
+    types = schema.types(path)
+    if not types & {"integer", "number"} or not types <= {"integer", "number", "null"}:
+        return None
+    wanted = "a whole number" if "integer" in types else "a number"
+    return node.problem("invalid_value", f"{dotted(path)} must be {wanted}{_shown(node.at(*path).value)}", *path)
 
 
 def _data_path(node: Node, detail: ErrorDetails) -> Path:
@@ -103,38 +126,48 @@ def _data_path(node: Node, detail: ErrorDetails) -> Path:
     return path
 
 
-def _problem(node: Node, schema: _Schema, path: Path, details: list[ErrorDetails]) -> Problem:
-    first = details[0]
-    key = path[-1] if path else ""
-    if first["type"] == "extra_forbidden":
-        parent = path[:-1]
-        where = f" in {dotted(parent)}" if parent else ""
-        return node.problem("unknown_key", f"unknown key '{key}'{where}", *path, hint=did_you_mean(str(key), schema.keys(parent), "keys"))
-    if first["type"] == "missing":
-        parent = path[:-1]
-        unknown = set(node.at(*parent).value or ()) - set(schema.keys(parent))
-        close = nearest(str(key), unknown)
-        return node.problem(
-            "missing_key",
-            f"the key '{dotted(path)}' is missing",
-            *parent,
-            *([close] if close else []),
-            hint=close and f"rename '{close}' to '{key}'",
-        )
+def _problem(node: Node, schema: _Schema, path: Path, details: list[ErrorDetails]) -> Problem | None:
+    kind = details[0]["type"]
+    if kind == "extra_forbidden":
+        where = f" in {dotted(path[:-1])}" if path[:-1] else ""
+        hint = did_you_mean(str(path[-1]), schema.keys(path[:-1]), "keys")
+        return node.problem("unknown_key", f"unknown key '{path[-1]}'{where}", *path, hint=hint)
+    if kind == "missing":
+        return _missing(node, schema, path)
+    return _invalid(node, schema, path, details)
+
+
+def _missing(node: Node, schema: _Schema, path: Path) -> Problem | None:
+    """A key that is not there; None if it is there misspelt and reported as unknown anyway."""
+    parent, key = path[:-1], str(path[-1])
+    close = nearest(key, set(node.at(*parent).value or ()) - set(schema.keys(parent)))
+    message = f"the key '{dotted(path)}' is missing"
+    if close is None:
+        return node.problem("missing_key", message, *parent)
+    if schema.closed(parent):
+        return None
+    return node.problem("missing_key", message, *parent, close, hint=f"rename '{close}' to '{key}'")
+
+
+def _invalid(node: Node, schema: _Schema, path: Path, details: list[ErrorDetails]) -> Problem:
     value = node.at(*path).value
     hidden = any(SECRET_KEY.search(str(part)) for part in path) or (node.path + path) in node.references or schema.secret(path)
-    shown = "" if hidden else _shown(value)
-    name = dotted(path) or "this"
     wanted = list(dict.fromkeys(words for detail in details if (words := _wanted(detail))))
     if not wanted:
-        return node.problem("invalid_value", f"{name}: {_message(first, hidden)}" if path else _message(first, hidden), *path)
-    hint = None
-    if first["type"] in ("literal_error", "enum") and isinstance(value, str) and not hidden:
-        close = nearest(value, re.findall(r"'([^']*)'", str(first.get("ctx", {}).get("expected", ""))))
-        hint = f"did you mean {close!r}?" if close else None
-    elif "text" in wanted and isinstance(value, int | float):
-        hint = f'put it in quotes: {key}: "{value}"' if isinstance(key, str) and not hidden else "put it in quotes"
-    return node.problem("invalid_value", f"{name} must be {' or '.join(wanted)}{shown}", *path, hint=hint)
+        message = _message(details[0], value if hidden else None)
+        return node.problem("invalid_value", f"{dotted(path)}: {message}" if path else message, *path)
+    message = f"{dotted(path) or 'this'} must be {' or '.join(wanted)}{'' if hidden else _shown(value)}"
+    return node.problem("invalid_value", message, *path, hint=None if hidden else _hint(path, value, details[0], wanted))
+
+
+def _hint(path: Path, value: Any, detail: ErrorDetails, wanted: list[str]) -> str | None:
+    if detail["type"] in ("literal_error", "enum") and isinstance(value, str):
+        close = nearest(value, re.findall(r"'([^']*)'", str((detail.get("ctx") or {}).get("expected", ""))))
+        return f"did you mean {close!r}?" if close else None
+    if "text" in wanted and isinstance(value, int | float):
+        word = str(value).lower() if isinstance(value, bool) else value
+        return f'put it in quotes: {path[-1]}: "{word}"' if path and isinstance(path[-1], str) else "put it in quotes"
+    return None
 
 
 def _wanted(detail: ErrorDetails) -> str | None:
@@ -149,10 +182,13 @@ def _wanted(detail: ErrorDetails) -> str | None:
     return _WORDS.get(kind)
 
 
-def _message(detail: ErrorDetails, hidden: bool) -> str:
-    if hidden and detail["type"] not in ("value_error", "string_too_short", "too_short", "string_too_long", "too_long"):
-        return "the value is not valid"
-    message = str((detail.get("ctx") or {}).get("error") or detail["msg"])
+def _message(detail: ErrorDetails, secret: Any) -> str:
+    """Pydantic's own words, or those of a model's validator, without a value that may be secret."""
+    message = " ".join(str((detail.get("ctx") or {}).get("error") or detail["msg"]).split())
+    if secret is not None:
+        if detail["type"] not in ("value_error", "assertion_error") or len(str(secret)) < SHORTEST:
+            return "the value is not valid"
+        message = message.replace(str(secret), MASK)
     return message[:1].lower() + message[1:] if message[1:2].islower() else message
 
 
@@ -167,18 +203,35 @@ def _shown(value: Any) -> str:
     return f", not {text if len(text) <= 60 else text[:57] + '...'}"
 
 
+@lru_cache(maxsize=256)
+def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        return model.model_json_schema(by_alias=True)
+    except Exception:  # a plugin's own type may have no schema: then there is no did-you-mean
+        return {}
+
+
 class _Schema:
-    """A model's JSON Schema, asked for the keys at a path; made only when there is an error to explain."""
+    """A model's JSON Schema, asked for what may stand at a path; made only when that is asked."""
 
     def __init__(self, model: type[BaseModel]) -> None:
-        try:
-            self._root: dict[str, Any] = model.model_json_schema(by_alias=True)
-        except Exception:  # a plugin's own type may have no schema: then there is no did-you-mean
-            self._root = {}
+        self._model = model
+
+    @property
+    def _root(self) -> dict[str, Any]:
+        return _json_schema(self._model)
+
+    def types(self, path: Path) -> set[str]:
+        """JSON's words for what may stand at a path; `any` where everything may."""
+        return {schema.get("type", "any") for schema in self._at(path) if "anyOf" not in schema and "oneOf" not in schema}
 
     def keys(self, path: Path) -> list[str]:
         """The keys that may stand in the mapping at a path."""
         return sorted({key for schema in self._at(path) for key in schema.get("properties", {})})
+
+    def closed(self, path: Path) -> bool:
+        """Whether unknown keys are refused at a path."""
+        return any(schema.get("additionalProperties") is False for schema in self._at(path))
 
     def secret(self, path: Path) -> bool:
         """Whether a `SecretStr` stands there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import filecmp
 import hashlib
 import json
 import os
@@ -189,14 +190,17 @@ def put_over(source: Path, target: Path, scratch: Path) -> None:
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether both names show the same content: the same file, or where links are not to be had one of equal size.
+    """Whether both names show the same content: the same file, or where links are not to be had an equal copy.
 
     Args:
         one: A path.
         other: A path.
     """
     try:
-        return os.path.samefile(one, other) or (one.stat().st_nlink == 1 and one.stat().st_size == other.stat().st_size)
+        if os.path.samefile(one, other):
+            return True
+        # With hard links a published file has two names, so two files with one name each were copied.
+        return one.stat().st_nlink == other.stat().st_nlink == 1 and filecmp.cmp(one, other, shallow=False)
     except FileNotFoundError:
         return False
 

@@ -119,8 +119,14 @@ class PluginManager:
         Args:
             kind: `connector`, `transform`, `check`, `writer` or `engine`.
         """
-        self._load(self._usable(kind))
-        return list(self._registry.of_kind(kind))
+        with self._lock:
+            self._load(self._usable(kind))
+            return list(self._registry.of_kind(kind))
+
+    def option_models(self) -> dict[str, dict[str, Any]]:
+        """The `Options` models of all working connectors, transforms and checks, by kind and name: for the JSON Schema."""
+        kinds = ("connector", "transform", "check")
+        return {kind: {found.name: found.cls.Options for found in self.load_all(kind)} for kind in kinds}
 
     def all_plugins(self, check: bool = False) -> list[PluginInfo]:
         """Every plugin, also broken and disabled ones.
@@ -206,7 +212,11 @@ class PluginManager:
         return problems
 
     def _one(self, kind: str, name: str) -> Registered[Any]:
-        self._check_required()
+        with self._lock:
+            self._check_required()
+            return self._find(kind, name)
+
+    def _find(self, kind: str, name: str) -> Registered[Any]:
         named = [info for info in self._plugins if info.kind in _ENTRY_KINDS.get(kind, (kind,)) and info.name == name]
         self._load(info for info in self._plugins if info.kind == "local" or info in named)
         claims = self._registry.claims(kind, name)

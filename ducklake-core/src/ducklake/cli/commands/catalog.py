@@ -27,7 +27,7 @@ def tables(cli: Invocation) -> None:
         "table": name,
         "rows": lambda row: count(row["rows"]),
         "size": lambda row: size(row["size"]),
-        "last change": lambda row: moment(row["last_change"]),
+        "last change (UTC)": lambda row: moment(row["last_change"]),
         "last status": lambda row: text(row["last_status"]),
     }
     listing(cli, rows, cells, "the lake is empty; begin with: ducklake extract --all")
@@ -69,7 +69,7 @@ def extractions(cli: Invocation, limit: Limit = 20) -> None:
     """
     rows = cli.lake().extractions(limit)
     cells: Cells = {
-        "date": lambda row: moment(row["date"]),
+        "date (UTC)": lambda row: moment(row["date"]),
         "table": lambda row: f"{row['source']}.{row['table']}",
         "mode": lambda row: row["mode"],
         "status": lambda row: row["status"],
@@ -90,7 +90,7 @@ def runs(cli: Invocation, limit: Limit = 20) -> None:
     """
     rows = cli.lake().runs(limit)
     cells: Cells = {
-        "date": lambda row: moment(row["date"]),
+        "date (UTC)": lambda row: moment(row["date"]),
         "pipeline": lambda row: row["pipeline"],
         "destination": lambda row: row["destination"],
         "status": lambda row: row["status"],
@@ -110,7 +110,7 @@ def quality(cli: Invocation, limit: Limit = 20) -> None:
     """
     rows = cli.lake().quality(limit)
     cells: Cells = {
-        "date": lambda row: moment(row["date"]),
+        "date (UTC)": lambda row: moment(row["date"]),
         "pipeline": lambda row: row["pipeline"],
         "check": lambda row: row["type"],
         "columns": lambda row: text(row["columns"]),
@@ -130,13 +130,31 @@ def show(
         cli: The call.
         table: Its name.
     """
-    facts = cli.lake().show(table)
+    lake = cli.lake()
+    facts = lake.show(table)
     cli.document([facts])
     if cli.json:
         return
     from ducklake.cli.table_page import write_page
 
-    write_page(cli, facts)
+    write_page(cli, facts, lake.project.settings.data_path)
+
+
+def rebuild(cli: Invocation) -> None:
+    """Make a missing catalog anew from the files of the lake.
+
+    The history of failures, runs and checks is lost; tables, files, versions and schemas come back.
+
+    Args:
+        cli: The call.
+    """
+    result = cli.lake().rebuild_catalog()
+    for line in result.skipped:
+        cli.warn(f"left out: {line}")
+    facts = {"tables": result.tables, "extractions": result.extractions, "versions": result.versions}
+    cli.document([facts])
+    cli.report(f"restored {', '.join(count(number, noun.removesuffix('s')) for noun, number in facts.items())}")
+    cli.report("the history of failures, runs and checks is lost")
 
 
 def _explain(cli: Invocation, rows: Sequence[Mapping[str, Any]], label: Callable[[Mapping[str, Any]], str]) -> None:
@@ -153,6 +171,6 @@ def _explain(cli: Invocation, rows: Sequence[Mapping[str, Any]], label: Callable
 command = group(
     "catalog",
     "List the tables of the lake: rows, size, last change, last status.",
-    {"show": show, "extractions": extractions, "runs": runs, "quality": quality},
+    {"show": show, "extractions": extractions, "runs": runs, "quality": quality, "rebuild": rebuild},
     alone=tables,
 )

@@ -146,7 +146,7 @@ def _farewell(cli: Invocation, path: Path, seconds: float) -> None:
 
 def _example(results: list[TableResult], table: str) -> str:
     files = next((item.files for item in results if item.table == table), ())
-    return f"data/{files[0]}" if files else f"data/raw/shop/{table}"
+    return files[0] if files else f"data/raw/shop/{table}"
 
 
 def _rows(counts: Mapping[str, int]) -> str:

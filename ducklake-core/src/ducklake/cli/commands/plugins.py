@@ -36,8 +36,8 @@ def command(
         headings = ("kind", "name", "status", "package", "version")
         cells = [(info.kind, info.name, info.status, info.distribution, info.version) for info in found]
         if check:
-            headings = ("kind", "name", "status", "package and version", "provides")
-            cells = [(info.kind, info.name, info.status, info.title, _provides(info.kind, info.provides)) for info in found]
+            headings = ("kind", "name", "status", "package", "provides")
+            cells = [(info.kind, info.name, info.status, info.distribution, _provides(info.kind, info.provides)) for info in found]
         write_table(headings, cells, right=())
         cli.report(f"\n{count(len(found), 'plugin')}" + (f", {len(problems)} broken or missing" if problems else ""))
     for problem in problems:

@@ -1,0 +1,98 @@
+"""Tables and columns of a SQLite database."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sqlite3
+
+from ducklake.api.tables import SourceTable
+
+_HIDDEN = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SqliteColumn:
+    """A column as declared.
+
+    Attributes:
+        name: Its name.
+        declared: The declared type as it stands there, or empty.
+    """
+
+    name: str
+    declared: str
+
+    @property
+    def expression(self) -> str:
+        """How to name it in SQL: qualified, since SQLite takes an unknown quoted name for text."""
+        return f"t.{quote(self.name)}"
+
+    @property
+    def family(self) -> str:
+        """What the declared type means: a word that `ducklake_connector_sqlite.types` knows.
+
+        SQLite's own rules of affinity come first (https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
+        """
+        word = self.declared.upper()
+        if "INT" in word:
+            return "integer"
+        if any(part in word for part in ("CHAR", "CLOB", "TEXT")):
+            return "text"
+        if "BLOB" in word or re.match(r"(VAR)?BINARY\b", word):
+            return "blob"
+        if any(part in word for part in ("REAL", "FLOA", "DOUB")):
+            return "real"
+        if re.fullmatch(r"BOOL(EAN)?", word):
+            return "boolean"
+        if word == "DATE":
+            return "date"
+        if re.fullmatch(r"(DATETIME|TIMESTAMP)( ?\([0-9]+\))?( WITHOUT TIME ZONE)?", word):
+            return "timestamp"
+        return "decimal" if self.digits else "any"
+
+    @property
+    def digits(self) -> tuple[int, int] | None:
+        """Precision and scale of a declared DECIMAL that fits 38 digits."""
+        found = re.fullmatch(r"(?:DECIMAL|NUMERIC|DEC) ?\( ?([0-9]+) ?(?:, ?([0-9]+) ?)?\)", self.declared.upper())
+        if not found:
+            return None
+        precision, scale = int(found[1]), int(found[2] or 0)
+        return (precision, scale) if 1 <= precision <= 38 and scale <= precision else None
+
+
+def quote(name: str) -> str:
+    """An identifier for SQLite.
+
+    Args:
+        name: Any text.
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def list_tables(connection: sqlite3.Connection) -> list[SourceTable]:
+    """Tables, views and virtual tables, but not SQLite's own and not the tables behind virtual ones.
+
+    Args:
+        connection: An open database.
+    """
+    connection.execute("SELECT count(*) FROM main.sqlite_master").fetchone()
+    try:
+        rows = connection.execute("SELECT name, type FROM pragma_table_list WHERE schema = 'main'").fetchall()
+    except sqlite3.OperationalError:  # SQLite before 3.37
+        rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')").fetchall()
+    kinds = {"table": "table", "virtual": "table", "view": "view"}
+    return sorted(
+        SourceTable(name, kind=kinds[kind]) for name, kind in rows if kind in kinds and not name.lower().startswith("sqlite_")
+    )
+
+
+def list_columns(connection: sqlite3.Connection, table: str) -> list[SqliteColumn]:
+    """The columns of a table, generated ones too; none if there is no such table.
+
+    Args:
+        connection: An open database.
+        table: The table's name.
+    """
+    rows = connection.execute("SELECT name, type FROM pragma_table_xinfo(?, 'main') WHERE hidden <> ?", (table, _HIDDEN))
+    return [SqliteColumn(name, declared) for name, declared in rows]

@@ -1,0 +1,87 @@
+"""Killing the installed command before each of its file-changing system calls, by strace."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+CALLS = (
+    "write", "pwrite64", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat",
+    "mkdir", "mkdirat", "rmdir", "ftruncate", "fsync", "fdatasync",
+)  # fmt: skip
+"""System calls that change files or make changes durable; a file that was just made is met at its first write."""
+
+DUCKLAKE = str(Path(sys.executable).with_name("ducklake"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Moment:
+    """The n-th use of a system call, counted a thread."""
+
+    call: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.call}-{self.number}"
+
+
+def moments(project: Path, arguments: Sequence[str], scratch: Path) -> list[Moment]:
+    """Every moment at which a command can be killed; the command really runs.
+
+    Args:
+        project: Its copy is used up.
+        arguments: Of `ducklake`.
+        scratch: For the trace.
+    """
+    trace = scratch / "trace.txt"
+    command = ["strace", "-f", "-qq", "-e", f"trace={','.join(CALLS)}", "-o", str(trace), DUCKLAKE, "-C", str(project), *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+    counts: Counter[tuple[str, str]] = Counter()
+    for line in trace.read_text(errors="replace").splitlines():
+        if found := re.match(r"(\d+)\s+(\w+)\(", line):
+            counts[found[1], found[2]] += 1
+    most: dict[str, int] = {}
+    for (_, call), number in counts.items():
+        most[call] = max(most.get(call, 0), number)
+    return [Moment(call, number) for call, last in sorted(most.items()) for number in range(1, last + 1)]
+
+
+def killed(project: Path, arguments: Sequence[str], moment: Moment) -> bool:
+    """Run a command and kill it (-9) at a moment.
+
+    Args:
+        project: The lake.
+        arguments: Of `ducklake`.
+        moment: When.
+
+    Returns:
+        Whether it came so far.
+    """
+    inject = f"inject={moment.call}:signal=KILL:when={moment.number}"
+    command = ["strace", "-f", "-qq", "-e", f"trace={moment.call}", "-e", inject, "-o", "/dev/null", DUCKLAKE, "-C", str(project), *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    return done.returncode != 0
+
+
+def copied(project: Path, target: Path) -> Path:
+    """A copy of a lake in which files with two names have two names again.
+
+    Args:
+        project: The lake.
+        target: A path that is free.
+    """
+    subprocess.run(["cp", "-a", str(project), str(target)], check=True)
+    return target
+
+
+def has_strace() -> bool:
+    """Whether system calls can be met here."""
+    if not shutil.which("strace"):
+        return False
+    return subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode == 0

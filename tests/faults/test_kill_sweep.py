@@ -1,0 +1,145 @@
+"""After kill -9 at any instruction a plain re-run gives the same lake as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from faults.killing import DUCKLAKE, Moment, copied, has_strace, killed, moments
+
+pytestmark = pytest.mark.skipif(not has_strace(), reason="strace cannot trace here: apt-get install strace, and allow ptrace")
+
+SOURCES = """
+sources:
+  - {name: drops, type: csv, path: clientes.csv, extract: {mode: full}}
+"""
+PIPELINES = """
+pipelines:
+  - name: limpios
+    source: {layer: raw, domain: drops, table: clientes}
+    destination: {layer: staging, domain: ventas, table: clientes}
+    transforms:
+      - {type: rename, columns: {id: cliente_id}}
+      - {type: filter, condition: "nombre <> 'x'"}
+    quality_checks:
+      - {type: not_null, columns: [cliente_id]}
+"""
+FIRST = "id,nombre\n1,ana\n2,x\n3,cid\n"
+LATER = "id,nombre\n1,ana\n3,cid\n4,dora\n5,x\n6,eva\n"
+RAW_SIZES = {3, 5}
+
+
+def ducklake(project: Path, *arguments: str, code: int = 0) -> str:
+    done = subprocess.run([DUCKLAKE, "-C", str(project), *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("sweep") / "lake"
+    subprocess.run([DUCKLAKE, "init", "lake", "--path", str(project.parent)], check=True, capture_output=True)
+    (project / "config/sources.yaml").write_text(SOURCES)
+    (project / "config/pipelines.yaml").write_text(PIPELINES)
+    (project / "clientes.csv").write_text(FIRST)
+    return project
+
+
+@pytest.fixture(scope="module")
+def extracted(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = copied(lake, tmp_path_factory.mktemp("extracted") / "lake")
+    ducklake(project, "extract", "drops")
+    return project
+
+
+@pytest.fixture(scope="module")
+def published(extracted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = copied(extracted, tmp_path_factory.mktemp("published") / "lake")
+    ducklake(project, "run", "limpios")
+    (project / "clientes.csv").write_text(LATER)
+    ducklake(project, "extract", "drops")
+    return project
+
+
+def check_raw(project: Path, rows: int) -> None:
+    """Readers see the source; a plain glob sees whole snapshots; nothing is unlisted or left over."""
+    assert json.loads(ducklake(project, "query", "SELECT count(*) FROM raw.drops.clientes", "--format", "json")) == [{"count_star()": rows}]
+    files = sorted((project / "data/raw").rglob("*.parquet"))
+    sizes = duckdb.sql(f"SELECT count(*) FROM read_parquet({[str(file) for file in files]}) GROUP BY _extraction_id").fetchall()
+    assert {size for (size,) in sizes} <= RAW_SIZES
+    assert len(sizes) == len(files)
+    listed = {file["path"] for file in json.loads(ducklake(project, "catalog", "show", "raw.drops.clientes", "--json"))["results"][0]["files"]}
+    assert {file.relative_to(project / "data").as_posix() for file in files} == listed
+    check_private(project)
+
+
+def check_staging(project: Path, rows: int) -> None:
+    """Readers and plain globs see one whole version, and it is the same one."""
+    answer = json.loads(ducklake(project, "query", "SELECT count(*) AS n FROM staging.ventas.clientes", "--format", "json"))
+    public = project / "data/staging/ventas/clientes"
+    assert answer == [{"n": rows}]
+    assert [entry.name for entry in public.iterdir()] == ["data.parquet"]
+    assert duckdb.sql(f"SELECT count(*) FROM '{public}/*.parquet'").fetchall() == [(rows,)]
+    shown = json.loads(ducklake(project, "catalog", "show", "staging.ventas.clientes", "--json"))["results"][0]
+    listed = {file["path"] for file in shown["files"]}
+    versions = {file.relative_to(project / "data").as_posix() for file in (project / "data/.ducklake/versions").rglob("*.parquet")}
+    assert versions == listed
+    current = next(file["path"] for file in shown["files"] if file["version"] == shown["version"])
+    assert (project / "data" / current).samefile(public / "data.parquet")
+    check_private(project)
+
+
+def check_private(project: Path) -> None:
+    private = project / "data/.ducklake"
+    assert [path for path in (private / "tmp").rglob("*") if path.is_file()] == []
+    orphans = [path for path in (private / "orphans").rglob("*.parquet")]
+    assert [path for path in orphans if not path.with_suffix(".reason.json").exists()] == []
+
+
+def sweep(start: Path, arguments: list[str], scratch: Path, check: Callable[[Path], None], *, every: int) -> int:
+    """Kill at every n-th moment, run again, check; returns how often it was killed."""
+    found = moments(copied(start, scratch / "count"), arguments, scratch)
+    kills = 0
+    for moment in _sampled(found, every):
+        project = copied(start, scratch / str(moment))
+        kills += killed(project, arguments, moment)
+        ducklake(project, *arguments)
+        try:
+            check(project)
+        except AssertionError as error:
+            raise AssertionError(f"killed at {moment}: {error}") from error
+        shutil.rmtree(project)
+    return kills
+
+
+def _sampled(found: list[Moment], every: int) -> Iterator[Moment]:
+    yield from found[::every]
+
+
+@pytest.fixture(params=[pytest.param(17, id="sampled"), pytest.param(1, id="every-call", marks=pytest.mark.sweep)])
+def every(request: pytest.FixtureRequest) -> int:
+    step: int = request.param
+    return step
+
+
+def test_a_killed_first_extraction_is_as_if_nothing_had_happened(lake: Path, tmp_path: Path, every: int) -> None:
+    assert sweep(lake, ["extract", "drops"], tmp_path, lambda project: check_raw(project, 3), every=every)
+
+
+def test_a_killed_later_extraction_is_as_if_nothing_had_happened(extracted: Path, tmp_path: Path, every: int) -> None:
+    start = copied(extracted, tmp_path / "start")
+    (start / "clientes.csv").write_text(LATER)
+    assert sweep(start, ["extract", "drops"], tmp_path, lambda project: check_raw(project, 5), every=every)
+
+
+def test_a_killed_first_run_is_as_if_nothing_had_happened(extracted: Path, tmp_path: Path, every: int) -> None:
+    assert sweep(extracted, ["run", "limpios"], tmp_path, lambda project: check_staging(project, 2), every=every)
+
+
+def test_a_killed_later_run_is_as_if_nothing_had_happened(published: Path, tmp_path: Path, every: int) -> None:
+    assert sweep(published, ["run", "limpios"], tmp_path, lambda project: check_staging(project, 4), every=every)
