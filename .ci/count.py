@@ -32,6 +32,11 @@ def main(folder: Path) -> int:
             failed += 0 if "tests" in name and failed else 1
         elif "tests" not in name:
             passed += 1
+    for report in folder.glob("junit-mark-*.xml"):
+        ran = sum(int(suite.get("tests", 0)) - int(suite.get("skipped", 0)) for suite in ET.parse(report).getroot().iter("testsuite"))
+        if not ran:
+            print(f"failed: no test runs under the mark {report.stem.removeprefix('junit-mark-')}")
+            failed += 1
     if skipped:
         print(f"{skipped} skipped")
     print(f"{passed} passed, {failed} failed")

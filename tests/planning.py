@@ -92,7 +92,7 @@ def make(
         (folder / f"config/{name}.yaml").write_text(textwrap.dedent(text), encoding="utf-8")
     facts = {}
     for number, (ref, columns) in enumerate((tables if tables is not None else {"raw.shop.clientes": CLIENTES}).items()):
-        session.fetch(f"CREATE TABLE fact_{number} ({columns})")
+        session.fetch(f"CREATE OR REPLACE TABLE fact_{number} ({columns})")
         described = session.describe(f"SELECT * FROM fact_{number}")
         schema = Schema(tuple(Column(column.name, column.type) for column in described))
         facts[TableRef.parse(ref)] = TableFacts(schema, TableStatistics(rows=10))

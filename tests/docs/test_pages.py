@@ -20,6 +20,11 @@ from workspace import PLUGINS, ROOT
 
 GROUPS = {"catalog", "config"}
 FILES = {"sources": "sources.yaml", "pipelines": "pipelines.yaml"}
+PIPELINE = {
+    "name": "p",
+    "source": {"layer": "staging", "domain": "d", "table": "t"},
+    "destination": {"layer": "consume", "use_case": "bi", "table": "t"},
+}
 VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret"}
 
 
@@ -100,6 +105,8 @@ def test_yaml_in_the_documentation_is_valid_configuration(block, lake_project, m
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     document = yaml.safe_load(block.text)
+    if document.keys() <= {"transforms", "quality_checks"}:
+        document = {"pipelines": [{**PIPELINE, **document}]}
     by_file: dict[str, dict] = {}
     for key, value in document.items():
         by_file.setdefault("settings.yaml" if document.keys() - FILES.keys() else FILES[key], {})[key] = value
@@ -109,7 +116,8 @@ def test_yaml_in_the_documentation_is_valid_configuration(block, lake_project, m
     project = lake_project({f"config/{name}": content for name, content in by_file.items()})
     if in_house and any(source["type"] == "rates" for source in document.get("sources", [])):
         project.write({"lake_plugins.py": in_house[0]})
-    assert [str(problem) for problem in project.lake.validate().problems] == []
+    problems = [str(problem) for problem in project.lake.validate().problems]
+    assert [problem for problem in problems if "no pipeline publishes" not in problem] == []  # a page may show one pipeline of many
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/connectors.md"])

@@ -10,7 +10,7 @@ import pytest
 from ducklake.cli.app import COMMANDS
 from ducklake.testing.project import environment, run_command
 
-HEAVY = ("duckdb", "pyarrow", "sqlalchemy", "sqlglot", "structlog")
+HEAVY = ("duckdb", "pyarrow", "sqlalchemy", "sqlglot", "structlog", "pydantic", "rich")
 
 
 def test_help_names_every_command_and_global_option():
@@ -46,13 +46,13 @@ def test_version_names_the_versions_that_matter():
     assert "DuckDB" in outcome.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["init", "x", "--path", "PLACE"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"]])
 def test_start_up_imports_nothing_heavy(arguments: list[str], tmp_path):
     code = f"""
 import sys
 from ducklake.cli.main import main
 try:
-    main({[word.replace("PLACE", str(tmp_path)) for word in arguments]!r})
+    main({arguments!r})
 except SystemExit as leaving:
     assert leaving.code == 0, leaving.code
 print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)

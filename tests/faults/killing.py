@@ -64,7 +64,21 @@ def killed(project: Path, arguments: Sequence[str], moment: Moment) -> bool:
         Whether it came so far.
     """
     inject = f"inject={moment.call}:signal=KILL:when={moment.number}"
-    command = ["strace", "-f", "-qq", "-e", f"trace={moment.call}", "-e", inject, "-o", "/dev/null", DUCKLAKE, "-C", str(project), *arguments]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        f"trace={moment.call}",
+        "-e",
+        inject,
+        "-o",
+        "/dev/null",
+        DUCKLAKE,
+        "-C",
+        str(project),
+        *arguments,
+    ]
     done = subprocess.run(command, capture_output=True, timeout=120)
     return done.returncode != 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from faults.killing import DUCKLAKE, Moment, copied, has_strace, killed, moments
 
 pytestmark = pytest.mark.skipif(not has_strace(), reason="strace cannot trace here: apt-get install strace, and allow ptrace")
@@ -73,7 +74,9 @@ def check_raw(project: Path, rows: int) -> None:
     sizes = duckdb.sql(f"SELECT count(*) FROM read_parquet({[str(file) for file in files]}) GROUP BY _extraction_id").fetchall()
     assert {size for (size,) in sizes} <= RAW_SIZES
     assert len(sizes) == len(files)
-    listed = {file["path"] for file in json.loads(ducklake(project, "catalog", "show", "raw.drops.clientes", "--json"))["results"][0]["files"]}
+    listed = {
+        file["path"] for file in json.loads(ducklake(project, "catalog", "show", "raw.drops.clientes", "--json"))["results"][0]["files"]
+    }
     assert {file.relative_to(project / "data").as_posix() for file in files} == listed
     check_private(project)
 
@@ -97,7 +100,7 @@ def check_staging(project: Path, rows: int) -> None:
 def check_private(project: Path) -> None:
     private = project / "data/.ducklake"
     assert [path for path in (private / "tmp").rglob("*") if path.is_file()] == []
-    orphans = [path for path in (private / "orphans").rglob("*.parquet")]
+    orphans = list((private / "orphans").rglob("*.parquet"))
     assert [path for path in orphans if not path.with_suffix(".reason.json").exists()] == []
 
 

@@ -85,9 +85,7 @@ class DuckLakeError(Exception):
         column: int | None = None,
         problems: Iterable[Problem] = (),
     ) -> None:
-        self.problems: tuple[Problem, ...] = tuple(problems) or (
-            Problem(code or type(self).code, message, hint, file, line, column),
-        )
+        self.problems: tuple[Problem, ...] = tuple(problems) or (Problem(code or type(self).code, message, hint, file, line, column),)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     @property

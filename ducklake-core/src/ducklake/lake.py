@@ -102,6 +102,7 @@ class Lake:
     def __init__(self, path: str | Path | None = None, *, wait: float = 0.0) -> None:
         self.root = find_project(Path.cwd()) if path is None else Path(path).expanduser().absolute()
         self.wait = wait
+        self._manager: PluginManager | None = None
 
     @functools.cached_property
     def project(self) -> Project:
@@ -112,7 +113,7 @@ class Lake:
         """
         return load_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
 
-    @functools.cached_property
+    @property
     def manager(self) -> PluginManager:
         """The plugins, as settings.yaml switches them."""
         return self._plugin_manager(self.project.settings.plugins)
@@ -310,7 +311,9 @@ class Lake:
             tables = queries.snapshot(connection)
             state = tables.get(ref)
             if state is None:
-                raise DataError(f"{ref}: no such table in the lake", hint=did_you_mean(str(ref), map(str, tables), "tables"), code="no_such_table")
+                raise DataError(
+                    f"{ref}: no such table in the lake", hint=did_you_mean(str(ref), map(str, tables), "tables"), code="no_such_table"
+                )
             statistics = queries.column_statistics(connection, {file.owner for file in state.current_files})
             return {
                 "layer": ref.layer,
@@ -353,9 +356,12 @@ class Lake:
             raise ConfigurationError(f"config/settings.yaml: the engine refuses its settings: {error}", code="engine") from error
 
     def _plugin_manager(self, switches: Any) -> PluginManager:
+        """One manager a lake: lake_plugins.py must not run twice, and secrets are asked for before the project is whole."""
         from ducklake.plugins.manager import PluginManager
 
-        return PluginManager(switches, self.root)
+        if self._manager is None:
+            self._manager = PluginManager(switches, self.root)
+        return self._manager
 
     def _snapshot(self) -> LakeSnapshot:
         with self.catalog_store.read() as connection:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 import pytest
+from pydantic import ValidationError
+
 from ducklake.api.extraction import ExtractRequest
 from ducklake.errors import DataError
 from ducklake.testing import read_table
 from ducklake_connector_csv.connector import CsvConnector
 from ducklake_connector_csv.options import CsvOptions
-from pydantic import ValidationError
 
 
 @pytest.fixture
@@ -101,7 +102,8 @@ def test_files_without_header_need_the_same_columns(source):
 
 
 @pytest.mark.parametrize(
-    "name", ["a'b", 'a"b', "a*b", "a[1]", "a?b", "a\\b", "a\nb", "a b", "year=2024", "ñ", "a{b,c}", "a%20b", "a#b", "-a", "a;b", "~a", "$HOME"]
+    "name",
+    ["a'b", 'a"b', "a*b", "a[1]", "a?b", "a\\b", "a\nb", "a b", "year=2024", "ñ", "a{b,c}", "a%20b", "a#b", "-a", "a;b", "~a", "$HOME"],
 )
 def test_hostile_file_names(source, name):
     connector = source({f"in/{name}.csv": "a,b\n1,2\n"}, f"in/{name}.csv")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         StagedFiles,
     )
     from ducklake.api.events import QualityFailure, RunEvent, SchemaChange, StepEvent
-    from ducklake.api.extraction import Extraction, ExtractRequest
+    from ducklake.api.extraction import Extraction, ExtractRequest, Overlap
     from ducklake.api.options import NoOptions, OptionError, Options
     from ducklake.api.parse import ParsedSql, SqlSyntaxError, parse_expression, parse_select
     from ducklake.api.quality import CheckResult, QualityCheck
@@ -51,7 +51,7 @@ _HOMES = {
         "StagedFiles",
     ),
     "events": ("QualityFailure", "RunEvent", "SchemaChange", "StepEvent"),
-    "extraction": ("ExtractRequest", "Extraction"),
+    "extraction": ("ExtractRequest", "Extraction", "Overlap"),
     "options": ("NoOptions", "OptionError", "Options"),
     "parse": ("ParsedSql", "SqlSyntaxError", "parse_expression", "parse_select"),
     "quality": ("CheckResult", "QualityCheck"),
@@ -83,6 +83,7 @@ __all__ = [
     "NoOptions",
     "OptionError",
     "Options",
+    "Overlap",
     "ParsedSql",
     "PythonTransform",
     "QualityCheck",

@@ -33,6 +33,13 @@ api = 1
 _WIDE_INTEGERS = {"HUGEINT", "UHUGEINT"}
 _NOT_FOR_PARQUET = re.compile(r"\b(INTERVAL|TIME WITH TIME ZONE|HUGEINT|UHUGEINT|BIGNUM|VARIANT)\b")
 
+_MISSING_COLUMN = re.compile(
+    r"""(?:Referenced\ column|Column|column)\ "((?:[^"]|"")*)"(?:\ in\ \w+\ list)?\ (?:not\ found|does\ not\ exist)"""
+    r"""|does\ not\ have\ a\ column\ named\ "((?:[^"]|"")*)\"""",
+    re.VERBOSE,
+)
+"""How DuckDB says that a column does not exist."""
+
 
 @hookimpl
 def register_engines(register: EngineRegistrar) -> None:
@@ -58,6 +65,7 @@ class DuckDBEngine(Engine):
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
             "preserve_insertion_order": "false",
+            "python_enable_replacements": "false",
         }
         if settings.memory_limit:
             config["memory_limit"] = settings.memory_limit
@@ -77,6 +85,7 @@ class DuckDBSession(EngineSession):
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._stream_error: BaseException | None = None
+        self._made: set[str | tuple[str, str]] = set()
 
     @property
     def version(self) -> str:
@@ -115,7 +124,11 @@ class DuckDBSession(EngineSession):
             "RETURN_STATS",
         ]
         if spec.file_size:
-            options += [f"FILE_SIZE_BYTES {int(spec.file_size)}", f"FILENAME_PATTERN {literal(spec.basename + '_{i}')}", "OVERWRITE_OR_IGNORE"]
+            options += [
+                f"FILE_SIZE_BYTES {int(spec.file_size)}",
+                f"FILENAME_PATTERN {literal(spec.basename + '_{i}')}",
+                "OVERWRITE_OR_IGNORE",
+            ]
         if spec.metadata:
             options.append(f"KV_METADATA {literal(dict(spec.metadata))}")
         with self._errors():
@@ -130,8 +143,11 @@ class DuckDBSession(EngineSession):
     def define(self, ref: TableRef, select: str) -> None:
         """Make a view of the table's name; see `EngineSession.define`."""
         with self._errors():
-            self._connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quote(ref.layer)}")
-            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_path(ref.layer, ref.domain)}")
+            if ref.layer not in self._made:
+                self._connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quote(ref.layer)}")
+            if (ref.layer, ref.domain) not in self._made:
+                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_path(ref.layer, ref.domain)}")
+            self._made |= {ref.layer, (ref.layer, ref.domain)}
             self._connection.execute(f"CREATE OR REPLACE VIEW {quote_path(ref.layer, ref.domain, ref.table)} AS {select}")
 
     def register(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
@@ -206,7 +222,7 @@ class DuckDBSession(EngineSession):
                 replaced.append(f"CAST({quote(column.name)} AS VARCHAR) AS {quote(column.name)}")
             elif found := _NOT_FOR_PARQUET.search(column.type):
                 raise EngineError(
-                    f"column {column.name!r} is {column.type}: Parquet cannot hold {found[0]} without loss; cast it, for example to VARCHAR",
+                    f"column {column.name!r} is {column.type}: Parquet cannot hold {found[0]} without loss; cast it, say to VARCHAR",
                     kind="bind",
                     column=column.name,
                 )
@@ -228,7 +244,9 @@ def _statistics(columns: dict[str, dict[str, str]] | None) -> dict[str, ColumnSt
     for path, values in (columns or {}).items():
         if re.fullmatch(r'"(?:[^"]|"")*"', path):
             nulls = values.get("null_count")
-            found[path[1:-1].replace('""', '"')] = ColumnStatistics(int(nulls) if nulls is not None else None, values.get("min"), values.get("max"))
+            found[path[1:-1].replace('""', '"')] = ColumnStatistics(
+                int(nulls) if nulls is not None else None, values.get("min"), values.get("max")
+            )
     return found
 
 
@@ -243,8 +261,8 @@ def _translated() -> Iterator[None]:
         raise EngineError("interrupted", kind="cancelled") from error
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException) as error:
         text = _first_line(error)
-        column = re.search(r'(?:Referenced column|Column|column) "((?:[^"]|"")*)"(?: in \w+ list)? not found', text)
-        raise EngineError(text, kind="bind", column=column[1] if column else None) from error
+        column = _MISSING_COLUMN.search(text)
+        raise EngineError(text, kind="bind", column=next(filter(None, column.groups()), None) if column else None) from error
     except duckdb.OutOfMemoryException as error:
         raise EngineError(f"{_first_line(error)}; raise engine.memory_limit in config/settings.yaml", kind="memory") from error
     except duckdb.IOException as error:
@@ -256,7 +274,8 @@ def _translated() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip().split("\n\nLINE ")[0].split("\n")[0]
+    lines = str(error).strip().split("\n\nLINE ")[0].splitlines()
+    text = " ".join(line for at, line in enumerate(lines) if at == 0 or line.startswith("Did you mean"))
     return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", text)
 
 

@@ -150,11 +150,15 @@ def forget_versions(connection: Connection, ref: TableRef, versions: Iterable[tu
     """
     for version, run_id in versions:
         for table in ("versions", "files"):
-            connection.execute(f"DELETE FROM {table} WHERE layer = ? AND domain = ? AND table_name = ? AND version = ?", [*_key(ref), version])
+            connection.execute(
+                f"DELETE FROM {table} WHERE layer = ? AND domain = ? AND table_name = ? AND version = ?", [*_key(ref), version]
+            )
         connection.execute("DELETE FROM column_statistics WHERE owner = ?", [run_id])
 
 
-def _insert_extraction(connection: Connection, record: ExtractionRecord, schema_version: int | None, status: str, error: str | None) -> None:
+def _insert_extraction(
+    connection: Connection, record: ExtractionRecord, schema_version: int | None, status: str, error: str | None
+) -> None:
     connection.execute(
         "INSERT INTO extractions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [

@@ -59,7 +59,9 @@ def locked(path: Path, what: str, *, wait: float = 0.0, poll: float = 0.05, reco
     except Timeout:
         raise BusyError(f"{what} is in use by {_holder(path)}", hint="wait for it, or add --wait SECONDS") from None
     except OSError as error:
-        raise DataError(f"{path.parent}: cannot write: {error.strerror or error}", hint="make the data folder writable", code="read_only") from error
+        raise DataError(
+            f"{path.parent}: cannot write: {error.strerror or error}", hint="make the data folder writable", code="read_only"
+        ) from error
     try:
         if record:
             _record_holder(path)

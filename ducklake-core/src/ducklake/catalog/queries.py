@@ -184,7 +184,7 @@ def tables(connection: Connection | None) -> list[dict[str, Any]]:
         )
         SELECT coalesce(t.layer, s.layer) AS layer, coalesce(t.domain, s.domain) AS domain, coalesce(t.table_name, s.table_name) AS "table",
             coalesce(c.rows, 0)::BIGINT AS rows, coalesce(a.bytes, 0)::BIGINT AS size, coalesce(a.files, 0)::BIGINT AS files,
-            t.version AS version, t.schema_version AS schema_version, t.changed AS last_change, s.status AS last_status, s.moment AS last_run
+            t.version, t.schema_version, t.changed AS last_change, s.status AS last_status, s.moment AS last_run
         FROM tables t FULL JOIN status s USING (layer, domain, table_name)
         LEFT JOIN sizes c ON (c.layer, c.domain, c.table_name, c.version) = (t.layer, t.domain, t.table_name, t.version)
         LEFT JOIN stored a ON (a.layer, a.domain, a.table_name) = (t.layer, t.domain, t.table_name)

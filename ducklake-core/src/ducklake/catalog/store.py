@@ -152,7 +152,9 @@ class Catalog:
     def _unreadable(self, error: Exception) -> DataError | CatalogError:
         text = str(error).split("\n")[0]
         lower = text.lower()
-        if any(word in lower for word in ("no space", "read-only", "permission denied", "cannot open file", "could not write", "input/output")):
+        if any(
+            word in lower for word in ("no space", "read-only", "permission denied", "cannot open file", "could not write", "input/output")
+        ):
             return DataError(f"{self.path}: {text}", hint="free the disk or make the data folder writable, then run the command again")
         return self._damaged(error)
 

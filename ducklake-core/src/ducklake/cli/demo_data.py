@@ -76,7 +76,7 @@ def change_shop(path: Path) -> dict[str, int]:
         orders = [_order(chance, ORDERS + number, CUSTOMERS + NEW_CUSTOMERS, "2025-03-02") for number in range(1, NEW_ORDERS + 1)]
         _insert(shop, "pedidos", orders)
         invoices = [_invoice(INVOICES + number, orders[number - 1]) for number in range(1, NEW_INVOICES + 1)]
-        wrong = [(*row[:3], -1 - abs(row[3])) for row in invoices[:BAD_INVOICES]]
+        wrong = [(*row[:3], -round(1 + row[3], 2)) for row in invoices[:BAD_INVOICES]]
         _insert(shop, "facturas", wrong + invoices[BAD_INVOICES:])
         after = _counts(shop)
     return {table: after[table] - before[table] for table in after}
@@ -155,8 +155,10 @@ def _invoice(number: int, order: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _parcel(chance: Callable[[], float], number: int, order: int) -> tuple[Any, ...]:
     sent = dt.date.fromisoformat(_day(chance))
-    delivered = "" if chance() < 0.03 else (sent + dt.timedelta(days=1 + int(6 * chance() ** 2))).isoformat()
-    return f"EV{number:06d}", order, _pick(chance, _COURIERS), sent.isoformat(), delivered, f"{3 + 9 * chance():.2f}"
+    courier = _pick(chance, _COURIERS)
+    days = 1 + int(6 * chance() ** 2) + (2 if courier.startswith(("C", "c")) else 0)
+    delivered = "" if chance() < 0.03 else (sent + dt.timedelta(days=days)).isoformat()
+    return f"EV{number:06d}", order, courier, sent.isoformat(), delivered, f"{3 + 9 * chance():.2f}"
 
 
 def _day(chance: Callable[[], float]) -> str:

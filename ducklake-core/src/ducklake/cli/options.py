@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ducklake.cli.errors import failed
 from ducklake.cli.invocation import Invocation
 
 Project = Annotated[str | None, typer.Option("--project", "-C", metavar="DIR", help="The lake's folder [default: here or above].")]
@@ -35,6 +36,9 @@ Help = Annotated[
 
 _GLOBAL: dict[str, tuple[Any, Any]] = {"project": (Project, None), "json": (Json, False), "verbose": (Verbose, 0), "quiet": (Quiet, False)}
 
+PLAIN = (["--project", "-C"], ["--verbose", "-v"])
+"""Options whose values the parser alone makes right."""
+
 
 def apply(cli: Invocation, *, project: str | None = None, json: bool = False, verbose: int = 0, quiet: bool = False) -> None:
     """Add what the options say at one place of the command line; the later `-C` wins.
@@ -56,12 +60,14 @@ def with_globals(function: Callable[..., Any], name: str | None = None) -> Calla
     """What typer makes a command of: the function's own parameters and the global options.
 
     Args:
-        function: Takes an `Invocation` if a parameter is annotated so. An option of its own that has the
-            name of a global one stays its own.
+        function: Gets the `Invocation` where a parameter is annotated so, and typer's context likewise (its `obj`
+            is the `Invocation`). An option of its own that has the name of a global one stays its own.
         name: The command's name in the document; None leaves it as it is.
     """
     own = inspect.signature(function, eval_str=True).parameters
-    handle = next((key for key, parameter in own.items() if parameter.annotation is Invocation), None)
+    lent = {
+        key: parameter.annotation for key, parameter in own.items() if parameter.annotation in (Invocation, *typer.Context.__mro__[:-1])
+    }
     shared = {key: value for key, value in _GLOBAL.items() if key not in own}
 
     def call(**given: Any) -> Any:
@@ -71,12 +77,14 @@ def with_globals(function: Callable[..., Any], name: str | None = None) -> Calla
         if context.invoked_subcommand is not None:
             return None
         cli.command = name or cli.command
-        if handle is not None:
-            given[handle] = cli
-        return function(**given)
+        given |= {key: cli if annotation is Invocation else context for key, annotation in lent.items()}
+        try:
+            return function(**given)
+        except (KeyboardInterrupt, OSError) as error:  # typer has answers of its own for these
+            raise typer.Exit(failed(cli, error)) from None
 
     parameters = [inspect.Parameter("ducklake_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-    parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for key, p in own.items() if key != handle]
+    parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for key, p in own.items() if key not in lent]
     parameters += [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
         for key, (annotation, default) in {**shared, "ducklake_help": (Help, False)}.items()
@@ -106,6 +114,6 @@ def _process(parameter: Any) -> Callable[[Any, Any], Any]:
     def process(context: Any, value: Any) -> Any:
         if value is None and not parameter.required and parameter.nargs == 1 and not parameter.multiple:
             return None if parameter.callback is None else parameter.callback(context, parameter, None)
-        return value if parameter.name in ("project", "verbose") else validate(context, value)
+        return value if parameter.opts in PLAIN else validate(context, value)
 
     return process

@@ -87,7 +87,7 @@ def label(item: TableResult) -> str:
 
 
 def checks(outcomes: Sequence[CheckOutcome]) -> str:
-    """Checks in one cell: `4 passed`, or what did not.
+    """Checks in one cell: `4 passed`, or `1 failed of 4`.
 
     Args:
         outcomes: Of one pipeline.
@@ -95,8 +95,9 @@ def checks(outcomes: Sequence[CheckOutcome]) -> str:
     failed = sum(not check.passed and check.severity == "error" for check in outcomes)
     warned = sum(not check.passed and check.severity != "error" for check in outcomes)
     parts = [f"{number} {word}" for number, word in ((failed, "failed"), (warned, "warned")) if number]
-    passed = len(outcomes) - failed - warned
-    return ", ".join([*parts, *([f"{passed} passed"] if passed else [])]) or "-"
+    if parts:
+        return f"{', '.join(parts)} of {len(outcomes)}"
+    return f"{len(outcomes)} passed" if outcomes else "-"
 
 
 def describe(check: CheckOutcome) -> str:

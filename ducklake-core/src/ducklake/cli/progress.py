@@ -20,8 +20,10 @@ PATIENCE = 0.4
 
 
 @contextmanager
-def watched(cli: Invocation) -> Iterator[ProgressCallback | None]:
+def watched(cli: Invocation) -> Iterator[ProgressCallback]:
     """Show the work of the block, if there is a terminal and nobody asked for quiet.
+
+    A signal that a library took for a failure of its own ends the work at the next event.
 
     Args:
         cli: The call.
@@ -29,14 +31,21 @@ def watched(cli: Invocation) -> Iterator[ProgressCallback | None]:
     Yields:
         What `Lake` takes as `progress`.
     """
-    if cli.quiet or not sys.stderr.isatty():
-        yield None
-        return
-    bar = _Bar()
+    bar = None if cli.quiet or not sys.stderr.isatty() else _Bar()
+
+    def callback(event: ProgressEvent) -> None:
+        if cli.signal is not None:
+            raise KeyboardInterrupt
+        if bar is not None:
+            bar.show(event)
+
     try:
-        yield bar
+        yield callback
     finally:
-        bar.close()
+        if bar is not None:
+            bar.close()
+    if cli.signal is not None:
+        raise KeyboardInterrupt
 
 
 class _Bar:
@@ -46,11 +55,11 @@ class _Bar:
         self._running: dict[str, ProgressEvent] = {}
         self._tasks: dict[str, TaskID] = {}
         self._closed = False
-        self._timer = threading.Timer(PATIENCE, self._show)
+        self._timer = threading.Timer(PATIENCE, self._start)
         self._timer.daemon = True
         self._timer.start()
 
-    def __call__(self, event: ProgressEvent) -> None:
+    def show(self, event: ProgressEvent) -> None:
         label = event.name if event.table is None or event.table == event.name else f"{event.name}.{event.table}"
         with self._lock:
             if event.status == "finished":
@@ -66,7 +75,7 @@ class _Bar:
             if self._display is not None:
                 self._display.stop()
 
-    def _show(self) -> None:
+    def _start(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -83,6 +92,7 @@ class _Bar:
             self._display = Progress(*columns, console=Console(stderr=True), transient=True)
             self._display.start()
             self._update()
+            self._display.refresh()
 
     def _update(self) -> None:
         """Bring the display's lines in step with what runs."""

@@ -15,6 +15,11 @@ from ducklake.cli.errors import printable
 NUMBERS = frozenset({"rows", "size", "time", "files", "nulls", "distinct", "line", "version", "failed", "versions"})
 """Headings whose cells are numbers, flush right."""
 
+NAMES = frozenset(
+    {"status", "command", "source", "pipeline", "layer", "domain", "table", "destination", "id", "code", "type", "name", "kind"}
+)
+"""Keys of documents whose values are names and words of DuckLake, never secrets, even if a secret is spelled alike."""
+
 LAST_COLUMN = 16
 """Places that the last column keeps when a table is too wide for its terminal."""
 
@@ -111,12 +116,24 @@ def write_json(document: Any, redact: Callable[[str], str] = str) -> None:
 
     Args:
         document: Plain data.
-        redact: Takes secrets out.
+        redact: Takes secrets out of texts; numbers and `NAMES` stay, so that scripts can rely on them.
     """
     terminal = sys.stdout.isatty()
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    text = json.dumps(document, ensure_ascii=encoding != "utf8", indent=2 if terminal else None, default=_plain, allow_nan=False)
-    sys.stdout.write(redact(text) + "\n")
+    clean = _redacted(document, redact)
+    text = json.dumps(clean, ensure_ascii=encoding != "utf8", indent=2 if terminal else None, default=_plain, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    match value:
+        case str():
+            return redact(value)
+        case Mapping():
+            return {key: item if key in NAMES and isinstance(item, str) else _redacted(item, redact) for key, item in value.items()}
+        case list() | tuple():
+            return [_redacted(item, redact) for item in value]
+    return value
 
 
 def _plain(value: Any) -> str:

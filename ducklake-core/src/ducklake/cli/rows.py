@@ -7,6 +7,7 @@ import decimal
 import itertools
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -113,13 +114,10 @@ def write_parquet(result: QueryResult) -> None:
     Args:
         result: What `Lake.query` returned.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = result.arrow()
-    with pa.PythonFile(sys.stdout.buffer, mode="w") as sink:
-        pq.write_table(table, sink)
-    sys.stdout.buffer.flush()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as sink:  # pyarrow closes what it writes to
+        pq.write_table(result.arrow(), sink)
 
 
 def json_value(value: Any) -> Any:

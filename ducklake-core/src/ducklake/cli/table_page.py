@@ -47,7 +47,7 @@ def _columns(cli: Invocation, columns: Sequence[Mapping[str, Any]]) -> None:
         lowest, highest = (_short(column.get(key), 12 if origin else 16) for key in ("minimum", "maximum"))
         cells.append((column["name"], *kind, text(column.get("nulls")), lowest, highest))
     cli.say()
-    write_table(headings, [[cli.redact(cell) for cell in row] for row in cells])
+    write_table(headings, cells)
 
 
 def _schemas(cli: Invocation, history: Sequence[Mapping[str, Any]]) -> None:

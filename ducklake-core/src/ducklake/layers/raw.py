@@ -63,7 +63,9 @@ def complete_files(
     """
     done = []
     for part, file in enumerate(staged.files, 1):
-        pairs = {**common, "ducklake.part": str(part), "ducklake.file_rows": str(file.rows)} | (dict(last) if part == len(staged.files) else {})
+        pairs = {**common, "ducklake.part": str(part), "ducklake.file_rows": str(file.rows)} | (
+            dict(last) if part == len(staged.files) else {}
+        )
         with disk_errors(file.path):
             writer.complete(file.path, pairs)
             sync_file(file.path)
@@ -71,7 +73,9 @@ def complete_files(
     return tuple(done)
 
 
-def land(paths: LakePaths, catalog: Catalog, folder: Path, record: ExtractionRecord, files: Iterable[tuple[Path, FileRecord]]) -> tuple[ExtractionRecord, int]:
+def land(
+    paths: LakePaths, catalog: Catalog, folder: Path, record: ExtractionRecord, files: Iterable[tuple[Path, FileRecord]]
+) -> tuple[ExtractionRecord, int]:
     """Give finished files their public names and commit the extraction. The table's lock is held.
 
     Args:
@@ -145,7 +149,9 @@ def abandon(paths: LakePaths, folder: Path, document: Mapping[str, Any], reason:
             source.rename(target)
             sync_folder(source.parent)
             with contextlib.suppress(OSError):
-                target.with_suffix(".reason.json").write_text(json.dumps({"reason": reason, "extraction": document["record"]["extraction_id"]}))
+                target.with_suffix(".reason.json").write_text(
+                    json.dumps({"reason": reason, "extraction": document["record"]["extraction_id"]})
+                )
     remove_tree(folder)
 
 

@@ -56,7 +56,9 @@ def rebuild(paths: LakePaths, catalog: Catalog, writer: StorageWriter, report: R
         CatalogError: There is a catalog already.
     """
     if catalog.path.exists():
-        raise CatalogError(f"{catalog.path}: there is a catalog", hint="move it away first; a rebuild loses the history of failures, runs and checks")
+        raise CatalogError(
+            f"{catalog.path}: there is a catalog", hint="move it away first; a rebuild loses the history of failures, runs and checks"
+        )
     skipped: list[str] = []
     extractions = _extractions(paths, writer, skipped)
     versions = _versions(paths, writer, skipped)
@@ -144,7 +146,9 @@ def _version(paths: LakePaths, parts: list[tuple[dict[str, str], Path]], last: d
 
 
 def _file(paths: LakePaths, path: Path, pairs: dict[str, str]) -> FileRecord:
-    return FileRecord(paths.relative(path), int(pairs["ducklake.file_rows"]), path.stat().st_size, digest(path), int(pairs["ducklake.part"]))
+    return FileRecord(
+        paths.relative(path), int(pairs["ducklake.file_rows"]), path.stat().st_size, digest(path), int(pairs["ducklake.part"])
+    )
 
 
 def _files(folder: Path) -> Iterable[Path]:

@@ -10,7 +10,7 @@ from ducklake.api.tables import Relation, Schema
 from ducklake.errors import Problem
 from ducklake.plan.load import LoadedCheck
 from ducklake.plan.problems import step_problem
-from ducklake.plan.statement import select_nothing
+from ducklake.plan.statement import select_nulls
 
 CHECKED = "checked"
 
@@ -18,7 +18,7 @@ CHECKED = "checked"
 def check_problems(checks: Sequence[LoadedCheck], schema: Schema, session: EngineSession) -> list[Problem]:
     """What is wrong with the checks.
 
-    All of them are bound and run in one statement over a table without rows, which also finds values that no
+    All of them are bound and run in one statement over a single row of NULLs, which also finds bounds that no
     column of that type can have; only if it fails, one by one.
 
     Args:
@@ -60,7 +60,7 @@ def expressions(check: LoadedCheck, relation: Relation) -> list[str]:
 
 
 def _failure(found: Sequence[str], schema: Schema, session: EngineSession) -> Exception | None:
-    rows = f"WITH {quote(CHECKED)} AS ({select_nothing(schema)})"
+    rows = f"WITH {quote(CHECKED)} AS ({select_nulls(schema)})"
     try:
         session.fetch(f"{rows} SELECT {', '.join(found)} FROM {quote(CHECKED)}")
     except Exception as error:

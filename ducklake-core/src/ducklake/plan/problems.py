@@ -60,7 +60,10 @@ def name_problem(node: Node, code: str, message: str, name: str | None, hint: st
         name: What the message is about.
         hint: The next thing to do.
     """
-    path = next(_places(node.value, name), ()) if name else ()
+    path = next(_places(node.value, name), None) if name else None
+    if path is None:
+        keys = [key for key in node.value or {} if key != "type"]
+        path = (keys[0],) if len(keys) == 1 else ()
     problem = node.problem(code, message, *path, hint=hint)
     value = node.at(*path).value
     if name and isinstance(value, str) and "\n" in value.strip("\n") and problem.line is not None:

@@ -61,13 +61,22 @@ def select_columns(schema: Schema, source: str) -> str:
     return f"SELECT{_wrapped(quote(name) for name in schema.names)}\nFROM {source}"
 
 
+def select_nulls(schema: Schema) -> str:
+    """A SELECT of one row in which all of these columns are NULL.
+
+    Args:
+        schema: The columns.
+    """
+    return f"SELECT {', '.join(f'CAST(NULL AS {column.type}) AS {quote(column.name)}' for column in schema)}"
+
+
 def select_nothing(schema: Schema) -> str:
     """A SELECT that has these columns and no rows, for planning.
 
     Args:
         schema: The columns.
     """
-    return f"SELECT {', '.join(f'CAST(NULL AS {column.type}) AS {quote(column.name)}' for column in schema)} WHERE false"
+    return f"{select_nulls(schema)} WHERE false"
 
 
 def _wrapped(items: Iterable[str]) -> str:

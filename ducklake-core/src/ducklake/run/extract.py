@@ -15,14 +15,15 @@ from ducklake.api.events import SchemaChange, StepEvent
 from ducklake.api.results import TableResult
 from ducklake.api.sql import literal, quote
 from ducklake.api.tables import METADATA_COLUMNS, Column, Schema, TableRef
-from ducklake.catalog.commits import record_failed_extraction
+from ducklake.catalog.commits import record_empty_extraction, record_failed_extraction
 from ducklake.catalog.locks import locked
 from ducklake.catalog.records import ExtractionRecord
 from ducklake.errors import DataError, DuckLakeError
 from ducklake.layers.names import lock_key, table_folder
+from ducklake.layers.overlap import surplus
 from ducklake.layers.raw import FOOTER_FORMAT, complete_files, land, statistics_of, work_folder
-from ducklake.layers.scan import schema_difference
-from ducklake.layers.store import disk_errors, remove_tree
+from ducklake.layers.scan import scan_table, schema_difference, table_schema
+from ducklake.layers.store import disk_errors, make_folder, remove_tree
 from ducklake.run.batches import check_schema, checked, landing_names
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.guard import engine_failure, guarded, guarded_iteration
@@ -32,7 +33,7 @@ from ducklake.run.progress import ProgressEvent
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
     from ducklake.api.engine import EngineSession
-    from ducklake.api.extraction import Extraction, ExtractRequest
+    from ducklake.api.extraction import Extraction, ExtractRequest, Overlap
     from ducklake.api.writer import StorageWriter
     from ducklake.catalog.queries import TableState
     from ducklake.plugins.manager import PluginInfo
@@ -61,13 +62,14 @@ class SourceRun:
     writer: StorageWriter
 
 
-def extract_table(context: RunContext, source: SourceRun, request: ExtractRequest) -> TableResult:
+def extract_table(context: RunContext, source: SourceRun, request: ExtractRequest, *, anew: bool = False) -> TableResult:
     """Extract one table; whatever goes wrong is its result, never an exception but the user's own interrupt.
 
     Args:
         context: The lake.
         source: Its open source.
         request: Which table, and how.
+        anew: Read everything although increments are extracted: a new epoch, old files stay in raw.
     """
     started = context.clock()
     begun = time.monotonic()
@@ -80,7 +82,7 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
     context.progress(ProgressEvent(source.name, request.table, "started"))
     try:
         with locked(context.paths.lock(lock_key(ref)), str(ref), wait=context.wait):
-            result = _extract_locked(context, source, request, record, begun)
+            result = _extract_locked(context, source, request, record, begun, anew=anew)
     except BaseException as error:
         result = failed_result(context, error, place=f"{source.name}.{request.table}", seconds=time.monotonic() - begun)
         result = dataclasses.replace(result, source=source.name, table=request.table, id=record.extraction_id)
@@ -91,33 +93,43 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
         if isinstance(error, KeyboardInterrupt):
             raise
     else:
-        context.manager.notify("after_step", event=dataclasses.replace(event, status=result.status, rows=result.rows, seconds=result.seconds))
+        context.manager.notify(
+            "after_step", event=dataclasses.replace(event, status=result.status, rows=result.rows, seconds=result.seconds)
+        )
     context.progress(ProgressEvent(source.name, request.table, "finished", result.rows))
     return result
 
 
-def _extract_locked(context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float) -> TableResult:
+def _extract_locked(
+    context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float, *, anew: bool
+) -> TableResult:
     place = f"{source.name}.{request.table}"
     tables = context.snapshot()
     current = tables.get(record.ref)
     others = [table.folder for ref, table in tables.items() if ref != record.ref and (ref.layer, ref.domain) == ("raw", source.name)]
-    state_before = current.state if current else None
+    # An increment goes on where the last one ended; everything else begins an epoch of its own.
+    goes_on = current is not None and request.mode == current.mode == "incremental" and not anew
     with guarded(source.plugin, place):
-        extraction = source.session.extract(dataclasses.replace(request, state=state_before))
+        extraction = source.session.extract(dataclasses.replace(request, state=current.state if current and goes_on else None))
     record = dataclasses.replace(
         record,
         folder=current.folder if current else table_folder(record.ref, others),
-        epoch=(current.version if current else 0) + (request.mode == "full" or current is None),
-        state_before=state_before,
+        epoch=(current.version if current else 0) + (not goes_on),
+        state_before=current.state if current else None,
     )
     folder = work_folder(context.paths, record.ref, record.extraction_id)
     try:
-        staged, renamed = _stage(context, source, place, extraction, record, folder)
+        staged, renamed = _stage(context, source, place, extraction, record, folder, current if goes_on else None)
+        if extraction.verify is not None:
+            with guarded(source.plugin, place):
+                extraction.verify()
         schema = _landed_schema(staged.schema, extraction.source_types, renamed)
         notes = (*extraction.notes, *(f"column {old!r} lands as {new!r}" for old, new in renamed.items()))
         record = dataclasses.replace(
             record, schema=schema, state=extraction.state, statistics=statistics_of(staged), notes=notes, seconds=time.monotonic() - begun
         )
+        if goes_on and not staged.rows:
+            return _nothing_new(context, source, record, folder, begun)
         version = current.schema_version if current and current.schema == schema else (current.schema_version + 1 if current else 1)
         files = complete_files(source.writer, staged, _common_footer(record, version), _last_footer(record, staged))
     except BaseException:
@@ -137,30 +149,71 @@ def _extract_locked(context: RunContext, source: SourceRun, request: ExtractRequ
     )
 
 
+def _nothing_new(context: RunContext, source: SourceRun, record: ExtractionRecord, folder: Path, begun: float) -> TableResult:
+    """An increment without rows leaves no file, but its state counts."""
+    remove_tree(folder)
+    with context.catalog.write() as connection:
+        record_empty_extraction(connection, record)
+    _confirm(context, source, record)
+    return TableResult(
+        "empty",
+        source=source.name,
+        table=record.table,
+        id=record.extraction_id,
+        seconds=time.monotonic() - begun,
+        notes=record.notes,
+    )
+
+
 def _stage(
-    context: RunContext, source: SourceRun, place: str, extraction: Extraction, record: ExtractionRecord, folder: Path
+    context: RunContext,
+    source: SourceRun,
+    place: str,
+    extraction: Extraction,
+    record: ExtractionRecord,
+    folder: Path,
+    before: TableState | None,
 ) -> tuple[StagedFiles, dict[str, str]]:
     """Write the rows with their metadata columns into private files."""
     try:
         relation, names = _relation(context, source, place, extraction)
         renamed = landing_names(names)
         values = (dt.datetime.fromisoformat(record.started), record.source, record.extraction_id)
-        columns = [f"{quote(_STREAMED.format(at)) if extraction.schema else quote(name)} AS {quote(renamed.get(name, name))}" for at, name in enumerate(names)]
+        own = [_STREAMED.format(at) for at in range(len(names))] if extraction.schema is not None else names
+        columns = [f"{quote(inside)} AS {quote(renamed.get(name, name))}" for inside, name in zip(own, names, strict=True)]
         columns += [f"{literal(value)} AS {quote(name)}" for name, value in zip(METADATA_COLUMNS, values, strict=True)]
-        spec = FileSpec(
-            folder, compression=context.compression, row_group_rows=context.row_group_rows, file_size=context.file_size
-        )
+        select = f"SELECT {', '.join(columns)} FROM {relation}"
+        spec = FileSpec(folder, compression=context.compression, row_group_rows=context.row_group_rows, file_size=context.file_size)
         with disk_errors(folder):
-            return source.writer.stage(source.engine, f"SELECT {', '.join(columns)} FROM {relation}", spec), renamed
+            if before is not None and extraction.overlap is not None and before.current_files:
+                select = _surplus(context, source, extraction.overlap, select, renamed, folder, before)
+            return source.writer.stage(source.engine, select, spec), renamed
     except EngineError as error:
         with guarded(source.plugin, place):
             translated = extraction.translate_error(error) if extraction.translate_error else None
         raise (translated if isinstance(translated, DuckLakeError) else engine_failure(place, error)) from error
 
 
-def _relation(
-    context: RunContext, source: SourceRun, place: str, extraction: Extraction
-) -> tuple[str, tuple[str, ...]]:
+def _surplus(
+    context: RunContext,
+    source: SourceRun,
+    overlap: Overlap,
+    select: str,
+    renamed: Mapping[str, str],
+    folder: Path,
+    before: TableState,
+) -> str:
+    """The increment without the rows that have landed before; it is read twice, so it goes through a file."""
+    incoming = folder / "incoming"
+    make_folder(incoming, 0o700)
+    read = source.writer.stage(source.engine, select, FileSpec(incoming, compression=context.compression))
+    scan = source.writer.scan([file.path for file in read.files], read.schema)
+    landed = scan_table(context.paths, source.writer, before)
+    key = renamed.get(overlap.column, overlap.column)
+    return surplus(scan, read.schema, landed, table_schema(before), key, overlap.low)
+
+
+def _relation(context: RunContext, source: SourceRun, place: str, extraction: Extraction) -> tuple[str, tuple[str, ...]]:
     """Something to write behind FROM, and the names of the source's columns."""
     if extraction.relation is not None:
         names = source.engine.describe(extraction.relation).names
@@ -217,13 +270,20 @@ def _last_footer(record: ExtractionRecord, staged: StagedFiles) -> dict[str, str
 
 def _after_commit(context: RunContext, source: SourceRun, record: ExtractionRecord, before: TableState | None, schema_version: int) -> None:
     """What follows the moment it happened; nothing here can undo it."""
-    context.manager.notify("after_commit", event=StepEvent("extract", record.source, record.ref, record.extraction_id, "success", record.rows))
+    context.manager.notify(
+        "after_commit", event=StepEvent("extract", record.source, record.ref, record.extraction_id, "success", record.rows)
+    )
     if before is not None:
         added, dropped, retyped = schema_difference(before.schema, record.schema)
         if added or dropped or retyped:
             change = SchemaChange(record.ref, added, dropped, dict(retyped), schema_version)
             context.log.warning("%s: the source's columns changed: %s", record.ref, _describe(change))
             context.manager.notify("on_schema_change", change=change)
+    _confirm(context, source, record)
+
+
+def _confirm(context: RunContext, source: SourceRun, record: ExtractionRecord) -> None:
+    """Tell the source that its rows are safe."""
     try:
         with guarded(source.plugin, f"{record.source}.{record.table}"):
             source.session.confirm(record.table)

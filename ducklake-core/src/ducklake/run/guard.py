@@ -84,7 +84,9 @@ def step_error(plugin: PluginInfo, place: str, error: BaseException) -> StepErro
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     version = f" {plugin.version}" if plugin.version else ""
     first_line = text.strip().splitlines()[0]
-    return StepError(f"{place}: {plugin.distribution or plugin.module}{version} raised {first_line}", hint="run again with -v for the traceback")
+    return StepError(
+        f"{place}: {plugin.distribution or plugin.module}{version} raised {first_line}", hint="run again with -v for the traceback"
+    )
 
 
 def engine_failure(place: str, error: EngineError) -> DataError:

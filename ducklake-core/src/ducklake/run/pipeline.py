@@ -81,7 +81,9 @@ def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig
         if isinstance(error, KeyboardInterrupt):
             raise
     else:
-        context.manager.notify("after_step", event=dataclasses.replace(event, status=result.status, rows=result.rows, seconds=result.seconds))
+        context.manager.notify(
+            "after_step", event=dataclasses.replace(event, status=result.status, rows=result.rows, seconds=result.seconds)
+        )
     context.progress(ProgressEvent(plan.pipeline, str(plan.destination), "finished", result.rows))
     return result
 
@@ -130,7 +132,9 @@ def define_inputs(context: RunContext, session: EngineSession, plan: PipelinePla
         if table is None:
             verb = "extract" if item.ref.layer == "raw" else "publish"
             hint = f"ducklake extract {item.ref.domain}" if item.ref.layer == "raw" else "run the pipeline that publishes it first"
-            raise DataError(f"pipeline {plan.pipeline}: nothing to read: {item.ref} has not been {verb}ed yet", hint=hint, code="no_such_table")
+            raise DataError(
+                f"pipeline {plan.pipeline}: nothing to read: {item.ref} has not been {verb}ed yet", hint=hint, code="no_such_table"
+            )
         scan = scan_table(context.paths, context.manager.writer(table.format).cls(), table, item.snapshots)
         session.define(item.ref, scan)
 
@@ -285,4 +289,3 @@ def _footer(version: VersionRecord, plan: PipelinePlan, run: RunRecord, number: 
 
 def _outcome(check: CheckRecord) -> CheckOutcome:
     return CheckOutcome(check.type, check.columns, check.severity, check.passed, check.failed_rows, check.details)
-

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 _LISTINGS = ("information_schema", "duckdb_", "pg_catalog", "sqlite_master", "show ", "show\n", "pragma")
 
 
-def run_query(
-    paths: LakePaths, manager: PluginManager, session: EngineSession, tables: LakeSnapshot, sql: str
-) -> tuple[Schema, pa.Table]:
+def run_query(paths: LakePaths, manager: PluginManager, session: EngineSession, tables: LakeSnapshot, sql: str) -> tuple[Schema, pa.Table]:
     """Run one SELECT.
 
     Args:
@@ -67,4 +65,10 @@ def _hint(error: EngineError, tables: LakeSnapshot) -> str | None:
     named = next((word for word in words if word.count(".") >= 2), None)
     if "does not exist" not in str(error):
         return None
-    return did_you_mean(named, map(str, tables), "tables") if named else f"tables: {', '.join(sorted(map(str, tables))[:12])}" if tables else "the lake is empty: run `ducklake extract` first"
+    return (
+        did_you_mean(named, map(str, tables), "tables")
+        if named
+        else f"tables: {', '.join(sorted(map(str, tables))[:12])}"
+        if tables
+        else "the lake is empty: run `ducklake extract` first"
+    )

@@ -53,7 +53,12 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
         source = SourceRun(plan.source, plugin, session, engine, writer)
         for table, settings in _selected(plan, offered, only):
             if settings is None:
-                yield TableResult("empty", source=plan.source, table=table, notes=(f"nothing matches {table!r}",) if table else ("the source has no tables",))
+                yield TableResult(
+                    "empty",
+                    source=plan.source,
+                    table=table,
+                    notes=(f"nothing matches {table!r}",) if table else ("the source has no tables",),
+                )
             elif table not in offered:
                 missing = DataError(
                     f"{plan.source}.{table}: no such table", hint=did_you_mean(str(table), offered, "tables"), code="no_such_table"

@@ -74,6 +74,25 @@ def float32() -> Convert:
     return convert
 
 
+def moments(target: pa.DataType) -> Convert:
+    """Datetimes, all with an offset or all without, as the type says.
+
+    Args:
+        target: A timestamp type, with a zone or without.
+    """
+    import datetime as dt
+
+    import pyarrow as pa
+
+    def convert(values: Sequence[Any]) -> pa.Array:
+        _only(values, (dt.datetime,))
+        if any(value is not None and (value.tzinfo is None) != (target.tz is None) for value in values):
+            raise ValueError(f"a time {'without' if target.tz else 'with'} an offset")
+        return pa.array(values, target)
+
+    return convert
+
+
 def flags() -> Convert:
     """Booleans, also as 0 and 1."""
     import pyarrow as pa

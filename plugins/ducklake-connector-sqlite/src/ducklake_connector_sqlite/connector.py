@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from pydantic import Field
+
 from ducklake.api.connector import Connector, Session
 from ducklake.api.options import Options
-from pydantic import Field
 
 
 class SqliteConnection(Options):
     """Where the database is."""
 
-    database: str = Field(
-        min_length=1, description="The database's file; relative to the project, or absolute.", examples=["shop.db"]
-    )
+    database: str = Field(min_length=1, description="The database's file; relative to the project, or absolute.", examples=["shop.db"])
 
 
 class SqliteOptions(Options):

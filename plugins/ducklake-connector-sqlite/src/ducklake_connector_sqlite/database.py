@@ -53,7 +53,9 @@ def _explain(place: str, path: Path, error: sqlite3.Error) -> DuckLakeError:
     message = str(error)
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return SourceError(f"{place}: {path} is locked by another program", retryable=True, hint="extract again when it has finished writing")
+        return SourceError(
+            f"{place}: {path} is locked by another program", retryable=True, hint="extract again when it has finished writing"
+        )
     if name.startswith("SQLITE_INTERRUPT"):
         return SourceError(f"{place}: interrupted")
     if name.startswith("SQLITE_NOTADB"):

@@ -82,9 +82,8 @@ def list_tables(connection: sqlite3.Connection) -> list[SourceTable]:
     except sqlite3.OperationalError:  # SQLite before 3.37
         rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')").fetchall()
     kinds = {"table": "table", "virtual": "table", "view": "view"}
-    return sorted(
-        SourceTable(name, kind=kinds[kind]) for name, kind in rows if kind in kinds and not name.lower().startswith("sqlite_")
-    )
+    found = sorted((name, kind) for name, kind in rows if kind in kinds and not name.lower().startswith("sqlite_"))
+    return [SourceTable(name, kind=kinds[kind]) for name, kind in found]
 
 
 def list_columns(connection: sqlite3.Connection, table: str) -> list[SqliteColumn]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,23 +51,17 @@ class SqliteSession(Session):
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the values and begin to read, in one transaction; see `Session.extract`."""
         table, place = request.table, self._place(request.table)
-        transaction = self._transaction(table)
-        connection = transaction.__enter__()
-        try:
+        with ExitStack() as stack:
+            connection = stack.enter_context(self._transaction(table))
             readings, columns, notes = self._plan(connection, table)
             names = ", ".join(column.expression for column in columns)
             with explained(place, self._path):
                 cursor = connection.execute(f"SELECT {names} FROM main.{quote(table)} AS t")
-        except BaseException as error:
-            transaction.__exit__(type(error), error, None)
-            raise
+            transaction = stack.pop_all()
 
         def stream() -> Iterator[pa.RecordBatch]:
-            try:
-                with explained(place, self._path):
-                    yield from read_batches(place, readings, cursor.fetchmany, request.batch_size, request.batch_bytes)
-            finally:
-                transaction.__exit__(None, None, None)
+            with transaction, explained(place, self._path):
+                yield from read_batches(place, readings, cursor.fetchmany, request.batch_size, request.batch_bytes)
 
         return Extraction(
             schema=schema_of(readings),

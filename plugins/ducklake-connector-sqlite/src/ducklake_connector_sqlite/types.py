@@ -9,15 +9,11 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ducklake.errors import DataError
 from ducklake_connector_sql import convert
-from ducklake_connector_sql.batches import Reading
+from ducklake_connector_sql.batches import Convert, Reading
 from ducklake_connector_sqlite.schema import SqliteColumn, quote
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _EXACT = 2**53
 """Whole numbers up to here are exact as floats."""
@@ -43,7 +39,9 @@ class ColumnFacts:
     misfits: bool
 
 
-def plan_columns(connection: sqlite3.Connection, place: str, table: str, columns: Sequence[SqliteColumn]) -> tuple[list[Reading], list[str]]:
+def plan_columns(
+    connection: sqlite3.Connection, place: str, table: str, columns: Sequence[SqliteColumn]
+) -> tuple[list[Reading], list[str]]:
     """How each column is read, and remarks on those that do not land as declared.
 
     Args:
@@ -106,14 +104,15 @@ def misfit(column: SqliteColumn) -> str:
 
 
 def _no_date(c: str) -> str:
-    return f"date({c}) IS NOT {c} OR {c} < '0001'"
+    # The modifier makes SQLite compute: without it, it gives 2024-02-30 and 24:00:00 back as they came.
+    return f"date({c}, '+0 days') IS NOT {c} OR {c} < '0001'"
 
 
 def _no_timestamp(c: str) -> str:
     day = f"substr({c}, 1, 19)"
     fraction = f"(length({c}) = 19 OR length({c}) BETWEEN 21 AND 26 AND substr({c}, 20, 1) = '.' AND substr({c}, 21) NOT GLOB '*[^0-9]*')"
-    moment = f"typeof({c}) = 'text' AND datetime({day}) IS replace({day}, 'T', ' ') AND {fraction} AND instr({c}, char(0)) = 0"
-    return f"{c} < '0001' OR (datetime({c}) IS NOT {c} AND NOT coalesce({moment}, 0))"
+    moment = f"typeof({c}) = 'text' AND datetime({day}, '+0 days') IS replace({day}, 'T', ' ') AND {fraction} AND instr({c}, char(0)) = 0"
+    return f"{c} < '0001' OR (datetime({c}, '+0 days') IS NOT {c} AND NOT coalesce({moment}, 0))"
 
 
 def _facts(connection: sqlite3.Connection, table: str, columns: Sequence[SqliteColumn]) -> list[ColumnFacts]:
@@ -156,7 +155,7 @@ def _as_declared(column: SqliteColumn) -> Reading:
     return Reading(name, pa.string(), convert.plain(pa.string()))
 
 
-def _decimals(column: SqliteColumn) -> convert.Convert:
+def _decimals(column: SqliteColumn) -> Convert:
     import pyarrow as pa
 
     target = pa.decimal128(*(column.digits or (38, 0)))

@@ -57,7 +57,7 @@ def listing(cli: Invocation, rows: Sequence[Mapping[str, Any]], cells: Cells, em
     if not rows:
         cli.report(empty)
         return
-    write_table(list(cells), [[cli.redact(read(row)) for read in cells.values()] for row in rows])
+    write_table(list(cells), [[read(row) for read in cells.values()] for row in rows])
 
 
 def extractions(cli: Invocation, limit: Limit = 20) -> None:

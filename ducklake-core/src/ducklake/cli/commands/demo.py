@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,7 +29,7 @@ HELD_BACK = "facturas"
 """The pipeline whose second run is meant to fail its check."""
 
 QUESTION = """\
-SELECT transportista, envios, dias, coste, pct_importe
+SELECT transportista, envios, dias, coste, coste_pct
 FROM consume.bi.entregas ORDER BY dias"""
 
 
@@ -50,11 +52,14 @@ def command(
 
     _head(cli, 1, "The sources, as dirty as real ones")
     _list(cli, {"shop.db": _rows(demo_data.create_shop(shop)), "drops/*.csv": _rows(demo_data.create_drops(drops))})
-    _say(cli, "", "   Duplicates, NULLs, dates like 0000-00-00, ACTIVO written in four ways.")
+    _say(cli, "   Duplicates, NULLs, dates like 0000-00-00, ACTIVO written in four ways.")
 
     lake = cli.lake(path)
     results = _work(cli, lake, 2, "Day one: copy everything into raw, as it is", "extract")
-    _say(cli, f"   Parquet, append only: {_example(results, 'pedidos')}")
+    _say(cli, f"   -> {_example(results, 'pedidos')}")
+    for item in results:
+        for note in item.notes:
+            _wrap(cli, f"note: {outcome.label(item)}: {note}")
     results += _work(cli, lake, 3, "raw to staging (clean) to consume (ready for BI)", "run")
 
     _head(cli, 4, "A day passes at the shop")
@@ -63,13 +68,13 @@ def command(
 
     results += _work(cli, lake, 5, "Day two: the same two commands again", "extract")
     results += _work(cli, lake, None, "", "run", held_back=True)
-    held = next(item for item in reversed(results) if item.pipeline == HELD_BACK)
-    _explain(cli, lake, held)
+    held = [item for item in results if item.status == "error"]
+    for item in held:
+        _explain(cli, lake, item)
 
     answer = lake.query(QUESTION)
     found = list(rows.python_rows(answer))
-    _head(cli, 6, "Two sources, one answer", 'query "..."')
-    _say(cli, *(f"   {line}" for line in QUESTION.splitlines()), "")
+    _head(cli, 6, "Two sources, one answer", f'query "{QUESTION}"')
     _table(cli, [column["name"] for column in answer.columns], [[rows.cell(value) for value in row] for row in found])
 
     seconds = time.monotonic() - started
@@ -78,7 +83,7 @@ def command(
     cli.document(
         (item.to_json() for item in results),
         project=str(path.resolve()),
-        held_back=[HELD_BACK],
+        held_back=[item.pipeline for item in held],
         query=query,
         seconds=round(seconds, 3),
     )
@@ -103,13 +108,13 @@ def _work(cli: Invocation, lake: Lake, number: int | None, heading: str, what: s
     """Extract or run everything and show it; whatever fails that is not meant to ends the demo."""
     if number is not None:
         _head(cli, number, heading, f"{what} --all")
+    else:
+        _say(cli)
+        _type(cli, f"{what} --all")
     with watched(cli) as progress:
         result = lake.extract(all=True, progress=progress) if what == "extract" else lake.run(all=True, progress=progress)
-    meant = {HELD_BACK} if held_back else set()
-    if {item.pipeline for item in result.results if item.status == "error"} != meant or (result.exit_code and not meant):
+    if any(item.status == "error" and not (held_back and item.pipeline == HELD_BACK and item.checks) for item in result.results):
         outcome.finish(cli, result)
-    if number is None:
-        _say(cli)
     if not cli.json and not cli.quiet:
         outcome.write_results(result.results, indent="   ")
     return list(result.results)
@@ -119,28 +124,27 @@ def _explain(cli: Invocation, lake: Lake, held: TableResult) -> None:
     """Show what the failed check has kept away from the readers."""
     failed = next(check for check in held.checks if not check.passed)
     kept = lake.query("SELECT count(*) AS n, min(total) AS smallest FROM staging.ventas.facturas")
-    rows_kept, smallest = next(iter(kept.rows))
-    _say(
-        cli,
-        "",
-        f"   Held back: {outcome.describe(failed)}.",
-        "   Nothing of that run was published. Everyone who reads staging.ventas.facturas",
-        f"   still sees the last good table: {rows_kept:,} rows, smallest total {smallest}.",
+    rows_kept, smallest = next(rows.python_rows(kept))
+    text = (
+        f"Held back: {outcome.describe(failed)}. Nothing of that run was published: whoever reads staging.ventas.facturas "
+        f"still sees the last good table, {rows_kept:,} rows, smallest total {smallest}."
     )
+    _say(cli)
+    _wrap(cli, text)
 
 
 def _farewell(cli: Invocation, path: Path, seconds: float) -> None:
     _say(cli, "", f"Done in {seconds:.1f} s. It is a folder of Parquet, YAML and one catalog; look around:", "")
     for typed, meaning in (
-        (f"cd {path}", ""),
-        ("ducklake catalog", "every table: rows, size, last change"),
+        (f"cd {shlex.quote(str(path))}", ""),
+        ("ducklake catalog", "tables, rows, sizes, changes"),
         ("ducklake catalog quality", "every check of every run"),
-        ("ducklake catalog show staging.ventas.clientes", "columns, versions, files"),
+        ("ducklake catalog show raw.shop.pedidos", "columns, versions, files"),
         ("ducklake plan clientes", "the SQL that a pipeline becomes"),
-        ('ducklake query "FROM consume.bi.ventas_por_mes"', "sales by month and channel"),
-        ("less config/pipelines.yaml", "all of the above; there is no code"),
+        ('ducklake query "FROM consume.bi.ventas_mes"', "sales by month and channel"),
+        ("less config/pipelines.yaml", "all of it is YAML; no code"),
     ):
-        _say(cli, f"   {typed:<49} {meaning}".rstrip())
+        _say(cli, f"   {typed:<44} {meaning}".rstrip())
     _say(cli, "", "Then your own data:  ducklake init my_lake")
 
 
@@ -154,8 +158,15 @@ def _rows(counts: Mapping[str, int]) -> str:
 
 
 def _head(cli: Invocation, number: int, heading: str, typed: str = "") -> None:
-    text = f"{number}  {heading}"
-    _say(cli, "", render.title(f"{text:<56}$ ducklake {typed}" if typed else text))
+    _say(cli, "", render.title(f"{number}  {heading}"))
+    if typed:
+        _type(cli, typed)
+
+
+def _type(cli: Invocation, typed: str) -> None:
+    """Show a command as it would be typed, then leave a line."""
+    _say(cli, *f"$ ducklake {typed}".replace("\n", f"\n{' ' * len('$ ducklake query x')}").splitlines(), indent="   ")
+    _say(cli)
 
 
 def _list(cli: Invocation, lines: Mapping[str, str]) -> None:
@@ -168,6 +179,10 @@ def _table(cli: Invocation, names: list[str], cells: list[list[str]]) -> None:
         render.write_table(names, cells, right=names[1:], indent="   ")
 
 
-def _say(cli: Invocation, *lines: Any) -> None:
+def _wrap(cli: Invocation, text: str) -> None:
+    _say(cli, *textwrap.wrap(text, 74, break_long_words=False), indent="   ")
+
+
+def _say(cli: Invocation, *lines: str, indent: str = "") -> None:
     for line in lines or ("",):
-        cli.report(line)
+        cli.report(f"{indent}{line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def command(
     cli.report()
     cli.report("Next:")
     if name != ".":
-        cli.report(f"  cd {target}")
+        cli.report(f"  cd {shlex.quote(str(target))}")
     cli.report("  edit config/sources.yaml       where the data comes from (config/*.yaml.example name every option)")
     cli.report("  ducklake validate              check it")
     cli.report("  ducklake extract --all         copy the sources into data/raw")

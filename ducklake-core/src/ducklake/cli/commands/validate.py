@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from ducklake.cli.errors import write_line, write_problem
 from ducklake.cli.invocation import Invocation
 from ducklake.cli.render import count
+from ducklake.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ducklake.lake import Lake
+
+
+def _lake(cli: Invocation) -> Lake:
+    """The lake, also where its configuration cannot be loaded: `validate` then says all that is wrong."""
+    try:
+        return cli.lake()
+    except ConfigurationError:
+        from ducklake.lake import Lake
+
+        return Lake(cli.project)
 
 
 def command(cli: Invocation) -> None:
@@ -17,7 +33,7 @@ def command(cli: Invocation) -> None:
     Args:
         cli: The call.
     """
-    report = cli.lake().validate()
+    report = _lake(cli).validate()
     for problem in report.problems:
         write_problem(problem, cli.redact)
     for note in report.notes:

@@ -1,0 +1,160 @@
+"""The connector `sql`, and the base of connectors for single databases."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from ducklake.api.connector import Connector, Session
+from ducklake.api.options import Options
+from ducklake.errors import DataError
+from ducklake_connector_sql.options import SqlOptions
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+    from ducklake_connector_sql.types import ColumnPlan, ReflectedColumn
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+_TIMEOUT = 10
+"""Seconds to wait for a server that does not answer."""
+
+
+class BaseSqlConnector(Connector[OptionsT]):
+    """Tables of a database by SQLAlchemy. A connector for one database overrides what it knows better.
+
+    `url`, `connect_arguments`, `begin` and `plan_column` are meant to be overridden.
+    """
+
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tables"})
+
+    def url(self) -> URL:
+        """The connection's URL, built from fields; it must never be printed."""
+        raise TypeError(f"{type(self).__name__} has no url")
+
+    def secrets(self) -> Sequence[str]:
+        """What must not appear in messages."""
+        password = self.url().password
+        return [str(password)] if password else []
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """Arguments for the driver, besides the URL."""
+        match self.url().get_driver_name():
+            case "psycopg" | "psycopg2" if "connect_timeout" not in self.url().query:
+                return {"connect_timeout": _TIMEOUT}
+            case "pymysql":
+                return {"local_infile": False}
+        return {}
+
+    def begin(self, connection: Connection) -> None:
+        """Open one snapshot, read only, with fixed formats of dates; called on a new connection in autocommit.
+
+        Args:
+            connection: A new connection.
+        """
+        for statement in _BEGIN.get(connection.dialect.name, ()):
+            connection.exec_driver_sql(statement)
+
+    def plan_column(self, column: ReflectedColumn, dialect: str) -> ColumnPlan:
+        """How a column is read, and what it lands as.
+
+        Args:
+            column: As reflected.
+            dialect: SQLAlchemy's name of the database.
+        """
+        from ducklake_connector_sql.types import plan_column
+
+        return plan_column(column, dialect)
+
+    @contextlib.contextmanager
+    def connection(self, place: str) -> Iterator[Connection]:
+        """A connection in its own snapshot, closed afterwards.
+
+        Args:
+            place: `source` or `source.table`, for messages.
+
+        Raises:
+            SourceError: The server cannot be reached or refuses.
+        """
+        from ducklake_connector_sql.errors import explained
+
+        with explained(place, self.secrets(), connecting=True):
+            engine = self._engine()
+        try:
+            with explained(place, self.secrets(), connecting=True):
+                connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            with connection:
+                with explained(place, self.secrets(), connecting=True):
+                    self.begin(connection)
+                yield connection
+        finally:
+            engine.dispose()
+
+    def validate_connection(self) -> None:
+        """Connect, log in, and open a transaction that reads nothing."""
+        with self.connection(self.context.source):
+            pass
+
+    def open(self, requests: Sequence[str]) -> Session:
+        """List the tables once for the whole run.
+
+        Args:
+            requests: Not needed: the names are matched against the whole list.
+        """
+        from ducklake_connector_sql.session import SqlSession
+
+        return SqlSession(self)
+
+    def _engine(self) -> Engine:
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import NullPool
+
+        return create_engine(self.url(), poolclass=NullPool, hide_parameters=True, connect_args=self.connect_arguments())
+
+
+class SqlConnector(BaseSqlConnector[SqlOptions]):
+    """Any database that SQLAlchemy speaks to."""
+
+    name: ClassVar[str] = "sql"
+    Options: ClassVar[type[Options]] = SqlOptions
+
+    def url(self) -> URL:
+        """The URL of `connection`; a SQLite file is opened read only and never created."""
+        from sqlalchemy import URL
+
+        options = self.options.connection
+        database, query = options.database, dict(options.query)
+        if options.drivername.partition("+")[0] == "sqlite":
+            database, query = self._sqlite_file(database), {"mode": "ro", "uri": "true"}
+        password = options.password.get_secret_value() if options.password else None
+        return URL.create(options.drivername, options.user, password, options.host, options.port, database, query)
+
+    def _sqlite_file(self, database: str | None) -> str:
+        from urllib.parse import quote
+
+        path = self.context.resolve(database or "")
+        if not path.is_file():
+            raise DataError(f"{self.context.source}: no such file {path}", hint="check `connection.database` in config/sources.yaml")
+        return f"file:{quote(str(path).encode('utf-8', 'surrogateescape'))}"
+
+
+_BEGIN: dict[str, Sequence[str]] = {
+    "sqlite": ("BEGIN",),
+    "postgresql": (
+        "SET TimeZone = 'UTC'",
+        "SET DateStyle = 'ISO, YMD'",
+        "SET IntervalStyle = 'postgres'",
+        "SET bytea_output = 'hex'",
+        "SET extra_float_digits = 3",
+        "SET row_security = off",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    ),
+    "mysql": (
+        "SET SESSION time_zone = '+00:00'",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    ),
+}
+_BEGIN["mariadb"] = _BEGIN["mysql"]

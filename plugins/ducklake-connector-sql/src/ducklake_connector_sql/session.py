@@ -1,0 +1,178 @@
+"""A session over a database: tables by reflection, rows by a cursor that does not hold them all."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from ducklake.api.connector import Session
+from ducklake.api.extraction import Extraction, ExtractRequest
+from ducklake.api.tables import SourceTable
+from ducklake.errors import DataError, did_you_mean
+from ducklake_connector_sql.batches import Reading, read_batches, schema_of
+from ducklake_connector_sql.errors import explained
+from ducklake_connector_sql.types import ReflectedColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlalchemy import Connection, Executable
+
+    from ducklake_connector_sql.connector import BaseSqlConnector
+    from ducklake_connector_sql.types import ColumnPlan
+
+_OF_THE_SERVER = frozenset({"information_schema", "pg_catalog", "pg_toast", "performance_schema", "mysql", "sys"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Located:
+    schema: str | None
+    name: str
+    kind: str
+
+
+class SqlSession(Session):
+    """The tables of one database.
+
+    Args:
+        connector: Whose.
+    """
+
+    def __init__(self, connector: BaseSqlConnector[Any]) -> None:
+        self._connector = connector
+        self._source = connector.context.source
+        self._open = ExitStack()
+        self._running: list[Connection] = []
+        with connector.connection(self._source) as connection, explained(self._source, connector.secrets()):
+            self._tables = _list(connection)
+
+    def tables(self) -> Sequence[SourceTable]:
+        """Tables and views; `schema.table` outside the default schema."""
+        return [SourceTable(name, kind=located.kind) for name, located in self._tables.items()]
+
+    def get_schema(self, table: str) -> pa.Schema:
+        """The schema by what the database declares now; see `Session.get_schema`."""
+        with self._connector.connection(self._place(table)) as connection:
+            return schema_of([reading for _, _, reading in self._plan(connection, table)])
+
+    def extract(self, request: ExtractRequest) -> Extraction:
+        """Reflect and read in one snapshot; see `Session.extract`."""
+        table, place, secrets = request.table, self._place(request.table), self._connector.secrets()
+        with ExitStack() as stack:
+            connection = stack.enter_context(self._connector.connection(place))
+            planned = self._plan(connection, table)
+            with explained(place, secrets):
+                statement = _select(self._tables[table], [(column, plan) for column, plan, _ in planned], connection.dialect.name)
+                streaming = connection.execution_options(stream_results=True, max_row_buffer=request.batch_size)
+                result = streaming.execute(statement)
+            transaction = stack.pop_all()
+        self._running.append(connection)
+        self._open.push(transaction)
+
+        def stream() -> Iterator[pa.RecordBatch]:
+            try:
+                with transaction, explained(place, secrets):
+                    readings = [reading for _, _, reading in planned]
+                    yield from read_batches(place, readings, result.fetchmany, request.batch_size, request.batch_bytes)
+            finally:
+                self._running.remove(connection)
+
+        return Extraction(
+            schema=schema_of([reading for _, _, reading in planned]),
+            streams=[stream()],
+            source_types={column.name: column.declared for column, _, _ in planned},
+            notes=tuple(plan.note for _, plan, _ in planned if plan.note),
+        )
+
+    def cancel(self) -> None:
+        """Ask the drivers to stop what runs, where they can."""
+        for connection in list(self._running):
+            driver = connection.connection.driver_connection
+            stop = getattr(driver, "cancel", None) or getattr(driver, "interrupt", None)
+            if stop is not None:
+                with suppress(Exception):
+                    stop()
+
+    def close(self) -> None:
+        """Close what a stream that was never read to its end has left open."""
+        self._open.close()
+
+    def _plan(self, connection: Connection, table: str) -> list[tuple[ReflectedColumn, ColumnPlan, Reading]]:
+        place = self._place(table)
+        if table not in self._tables:
+            raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"))
+        with explained(place, self._connector.secrets()):
+            columns = _columns(connection, self._tables[table])
+        planned = []
+        for column in columns:
+            plan = self._connector.plan_column(column, connection.dialect.name)
+            planned.append((column, plan, Reading(column.name, plan.type, plan.convert)))
+        return planned
+
+    def _place(self, table: str) -> str:
+        return f"{self._source}.{table}"
+
+
+def _list(connection: Connection) -> dict[str, _Located]:
+    from sqlalchemy import inspect
+
+    inspector = inspect(connection)
+    default = inspector.default_schema_name
+    schemas = [default]
+    if connection.dialect.name not in ("sqlite", "mysql", "mariadb"):  # there a schema is another database
+        schemas += [name for name in inspector.get_schema_names() if name != default and name.lower() not in _OF_THE_SERVER]
+    found: dict[str, _Located] = {}
+    for schema in schemas:
+        names = [(name, "table") for name in inspector.get_table_names(schema)] + [
+            (name, "view") for name in inspector.get_view_names(schema)
+        ]
+        with suppress(NotImplementedError):
+            names += [(name, "view") for name in inspector.get_materialized_view_names(schema)]
+        for name, kind in sorted(names):
+            shown = name if schema == default else f"{schema}.{name}"
+            if shown in found:
+                raise DataError(f"two tables are called {shown!r}: one by its name, one by schema and name", hint="read one through a view")
+            found[shown] = _Located(schema, name, kind)
+    return found
+
+
+def _columns(connection: Connection, located: _Located) -> list[ReflectedColumn]:
+    from sqlalchemy import inspect
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a type that SQLAlchemy does not know lands as text, with a note
+        reflected = inspect(connection).get_columns(located.name, located.schema)
+    columns = []
+    for column in reflected:
+        try:
+            declared = column["type"].compile(connection.dialect)
+        except Exception:
+            declared = type(column["type"]).__name__
+        columns.append(ReflectedColumn(str(column["name"]), column["type"], "unknown type" if declared == "NULL" else declared))
+    return columns
+
+
+def _select(located: _Located, columns: Sequence[tuple[ReflectedColumn, ColumnPlan]], dialect: str) -> Executable:
+    """The statement: every name quoted, every type conversion of SQLAlchemy left out, columns by position."""
+    from sqlalchemy import cast, column, quoted_name, select, table, type_coerce
+    from sqlalchemy import types as sa
+    from sqlalchemy.dialects import mysql
+
+    text = sa.Text() if dialect == "postgresql" else mysql.CHAR()
+    schema = quoted_name(located.schema, quote=True) if located.schema is not None else None
+    source = table(quoted_name(located.name, quote=True), *(column(quoted_name(one.name, quote=True)) for one, _ in columns), schema=schema)
+    expressions = []
+    for at, ((_, plan), item) in enumerate(zip(columns, source.columns, strict=True)):
+        match plan.projection:
+            case "text":
+                expression: Any = cast(item, text)
+            case "double":
+                expression = cast(item, sa.Double())
+            case "unsigned":
+                expression = cast(item, mysql.INTEGER(unsigned=True))
+            case _:
+                expression = item
+        expressions.append(type_coerce(expression, sa.NullType()).label(f"c{at}"))
+    return select(*expressions).select_from(source)
