@@ -144,10 +144,10 @@ def again(columns: str, values: str) -> str:
         pytest.param(
             "id INTEGER, _source_name TEXT",
             "(1, 'x')",
-            "ALTER TABLE t ADD COLUMN [_source_name_2] TEXT; INSERT INTO t VALUES (2, 'y', 'z')",
+            "ALTER TABLE t ADD COLUMN b TEXT; INSERT INTO t VALUES (2, 'y', 'z')",
             1,
-            ["id BIGINT", "_source_name_3 VARCHAR", "_source_name_2 VARCHAR"],
-            [[1, None, "x"], [2, "y", "z"]],
+            ["id BIGINT", "_source_name_2 VARCHAR", "b VARCHAR"],
+            [[1, "x", None], [2, "y", "z"]],
             id="a name like ours",
         ),
     ],

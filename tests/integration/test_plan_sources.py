@@ -167,7 +167,7 @@ def test_a_lookback_reaches_the_plan(project):
 @pytest.mark.parametrize("text", ["soon", "-1", "10 parsecs", "true", "'1 minute ago'"])
 def test_what_is_no_lookback_is_refused_with_an_example(project, text):
     with pytest.raises(ConfigurationError) as caught:
-        project(f"sources:\n  - {{name: a, type: cursor, extract: {{lookback: {text}}}}}\n")
+        plans(project(f"sources:\n  - {{name: a, type: cursor, extract: {{lookback: {text}}}}}\n"))
     (problem,) = caught.value.problems
     assert "is no lookback; write a duration such as 10 minutes" in problem.message
     assert problem.line == 2
