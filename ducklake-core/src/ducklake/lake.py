@@ -15,7 +15,7 @@ from ducklake.api.results import CommandResult, TableResult
 from ducklake.api.tables import TableRef
 from ducklake.catalog import queries
 from ducklake.catalog.store import Catalog
-from ducklake.config.project import find_project, load_project
+from ducklake.config.project import SETTINGS, find_project, load_project, read_project
 from ducklake.errors import ConfigurationError, DataError, Problem, did_you_mean
 from ducklake.layers.store import LakePaths
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from ducklake.run.progress import ProgressCallback
 
 _log = logging.getLogger("ducklake")
+
+_CONSEQUENCES = frozenset({"unknown_source", "unknown_table", "unknown_pipeline"})
+"""Problems that may only follow from a block that could not be read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,12 +144,15 @@ class Lake:
         """
         from ducklake.plan.validate import validate_project
 
-        try:
-            project = self.project
-        except ConfigurationError as error:
-            return ValidationReport(error.problems, (), 0, 0)
-        with self.open_engine() as session:
-            problems, notes = validate_project(project, self.manager, self._facts(self._snapshot()), session)
+        project, problems = read_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+        notes: list[str] = []
+        if not any(problem.file == SETTINGS for problem in problems):
+            with self._open_engine(project) as session:
+                found, notes = validate_project(
+                    project, self._plugin_manager(project.settings.plugins), self._facts(self._snapshot()), session
+                )
+            # What hangs on a block that is wrong itself would only be noise.
+            problems += [problem for problem in found if not problems or problem.code not in _CONSEQUENCES]
         return ValidationReport(tuple(problems), tuple(notes), len(project.sources), len(project.pipelines))
 
     def extract(
@@ -345,13 +351,16 @@ class Lake:
         Raises:
             ConfigurationError: A setting is refused.
         """
+        return self._open_engine(self.project)
+
+    def _open_engine(self, project: Project) -> EngineSession:
         from ducklake.api.engine import EngineError, EngineSettings
 
-        engine = self.project.settings.engine
+        engine = project.settings.engine
         spill = Path(engine.temp_directory).expanduser() if engine.temp_directory else self.paths.spill
-        settings = EngineSettings(engine.memory_limit, engine.threads, self.root / spill, self.project.settings.timezone)
+        settings = EngineSettings(engine.memory_limit, engine.threads, self.root / spill, project.settings.timezone)
         try:
-            return self.manager.engine(engine.type).cls().open(settings)
+            return self._plugin_manager(project.settings.plugins).engine(engine.type).cls().open(settings)
         except EngineError as error:
             raise ConfigurationError(f"config/settings.yaml: the engine refuses its settings: {error}", code="engine") from error
 
