@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ from ducklake.errors import BusyError, CatalogError, DataError
 
 if TYPE_CHECKING:
     import duckdb
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": "1",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 
 WAIT_SECONDS = 30.0
 """How long a command waits for the catalog's own lock."""
@@ -38,6 +45,8 @@ class Catalog:
         self.path = data / "catalog.duckdb"
         self._data = data
         self._private = private
+        self._memory: duckdb.DuckDBPyConnection | None = None
+        self._busy = threading.Lock()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
@@ -127,27 +136,34 @@ class Catalog:
 
     @contextlib.contextmanager
     def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file, attached to a database in memory that is kept: a new one would cost more than the question."""
         import duckdb
 
-        connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
-        try:
-            options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+        with self._busy:
+            connection = self._memory = self._memory or duckdb.connect(config=_CONFIG)
             try:
-                connection.execute(f"ATTACH {literal(str(path))} AS catalog ({options})")
-                connection.execute("USE catalog")
-            except duckdb.IOException as error:
-                raise self._unreadable(error) from error
-            except duckdb.Error as error:
-                raise self._damaged(error) from error
-            try:
-                yield connection
-            except (duckdb.InternalException, duckdb.SerializationException) as error:
-                raise self._damaged(error) from error
-            except duckdb.IOException as error:
-                raise self._unreadable(error) from error
-        finally:
-            with contextlib.suppress(Exception):
-                connection.close()
+                options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+                try:
+                    connection.execute(f"ATTACH {literal(str(path))} AS catalog ({options})")
+                    connection.execute("USE catalog")
+                except duckdb.IOException as error:
+                    raise self._unreadable(error) from error
+                except duckdb.Error as error:
+                    raise self._damaged(error) from error
+                try:
+                    yield connection
+                except (duckdb.InternalException, duckdb.SerializationException) as error:
+                    raise self._damaged(error) from error
+                except duckdb.IOException as error:
+                    raise self._unreadable(error) from error
+            except BaseException:
+                # Whatever state the database is in now, nobody shall meet it again.
+                self._memory = None
+                with contextlib.suppress(Exception):
+                    connection.close()
+                raise
+            connection.execute("USE memory")
+            connection.execute("DETACH catalog")
 
     def _unreadable(self, error: Exception) -> DataError | CatalogError:
         text = str(error).split("\n")[0]

@@ -104,9 +104,7 @@ def _extract_locked(
     context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float, *, anew: bool
 ) -> TableResult:
     place = f"{source.name}.{request.table}"
-    tables = context.snapshot()
-    current = tables.get(record.ref)
-    others = [table.folder for ref, table in tables.items() if ref != record.ref and (ref.layer, ref.domain) == ("raw", source.name)]
+    current, others = context.table(record.ref)
     # An increment goes on where the last one ended; everything else begins an epoch of its own.
     goes_on = current is not None and request.mode == current.mode == "incremental" and not anew
     with guarded(source.plugin, place):

@@ -110,11 +110,10 @@ def is_pattern(name: str) -> bool:
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a pattern matches; one that is spelled like the pattern itself wins.
+    """The names that a pattern matches, and one that is spelled like the pattern itself.
 
     Args:
         pattern: With `*`, `?` or `[...]`.
         names: What the source offers.
     """
-    everything = list(names)
-    return [pattern] if pattern in everything else [name for name in everything if fnmatch.fnmatchcase(name, pattern)]
+    return [name for name in names if name == pattern or fnmatch.fnmatchcase(name, pattern)]
