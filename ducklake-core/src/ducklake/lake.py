@@ -335,6 +335,31 @@ class Lake:
                 "files": [dataclasses.asdict(file) for file in state.files],
             }
 
+    def rollback(self, table: str, to: int | None = None) -> dict[str, Any]:
+        """Make an earlier version of a staging or consume table the current one.
+
+        Args:
+            table: `layer.domain.table`.
+            to: Number of the version; None is the one before the current.
+
+        Returns:
+            Table, version before and version now.
+
+        Raises:
+            ConfigurationError: It is no such table.
+            DataError: There is no such version.
+            BusyError: Another process holds the table.
+        """
+        from ducklake.layers.publish import roll_back
+
+        try:
+            ref = TableRef.parse(table)
+        except ValueError as error:
+            raise ConfigurationError(str(error), code="unknown_table") from None
+        context, _ = self._writing(None, None)
+        before, now = roll_back(context.paths, context.catalog, ref, to, context.wait)
+        return {"table": str(ref), "before": before, "version": now, "status": "success"}
+
     def rebuild_catalog(self) -> RebuildResult:
         """Make a missing catalog anew from the footers of the files.
 

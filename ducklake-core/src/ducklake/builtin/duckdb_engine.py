@@ -19,6 +19,7 @@ from ducklake.api.engine import (
     StagedFile,
     StagedFiles,
 )
+from ducklake.api.parse import SqlSyntaxError, one_select
 from ducklake.api.sql import literal, quote, quote_path
 from ducklake.api.tables import Column, Schema, TableRef
 

@@ -137,6 +137,26 @@ def record_run(connection: Connection, record: RunRecord, checks: Sequence[Check
         )
 
 
+def set_current(connection: Connection, ref: TableRef, version: int) -> None:
+    """Make an earlier version the current one.
+
+    Args:
+        connection: Inside a transaction.
+        ref: A table of staging or consume.
+        version: One that is kept.
+    """
+    now = literal(_now())
+    connection.execute(f"UPDATE versions SET superseded = {now} {_where(ref)} AND superseded IS NULL AND version <> {version}")
+    connection.execute(f"UPDATE versions SET superseded = NULL {_where(ref)} AND version = {version}")
+    connection.execute(
+        f"""
+        UPDATE tables SET version = {version}, changed = {now},
+            schema_version = (SELECT schema_version FROM versions {_where(ref)} AND version = {version})
+        {_where(ref)}
+        """
+    )
+
+
 def forget_versions(connection: Connection, ref: TableRef, versions: Iterable[tuple[int, str]]) -> None:
     """Take old versions out of the catalog; their files may be removed afterwards.
 

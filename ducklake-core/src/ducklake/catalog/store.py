@@ -111,9 +111,17 @@ class Catalog:
                 f"{self._data}: cannot write: {error.strerror or error}", hint="make the data folder writable", code="disk"
             ) from error
 
+    def check(self) -> None:
+        """Raise if the catalog is damaged, newer, or missing beside data files; an empty lake passes."""
+        with self.read() as connection:
+            if connection is not None:
+                for table in ("extractions", "pipeline_runs", "data_quality", "tables", "schema_versions", "files", "versions"):
+                    connection.execute(f"SELECT * FROM {table}").fetchall()
+
     @contextlib.contextmanager
     def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._open(path, read_only=False) as connection:
+            self._back_up(connection)
             connection.execute("BEGIN")
             try:
                 self._migrate(connection)
@@ -178,7 +186,7 @@ class Catalog:
         text = str(error).split("\n")[0]
         return CatalogError(
             f"{self.path}: the catalog is damaged: {text}",
-            hint="no data is lost: move the file away and run `ducklake catalog rebuild`",
+            hint="no data is lost: run `ducklake catalog rebuild`",
             code="catalog_damaged",
         )
 
@@ -209,6 +217,49 @@ class Catalog:
             )
         return version
 
+    def _back_up(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Before an older catalog is migrated, keep it as it is."""
+        version = self._version(connection)
+        if not 0 < version < FORMAT_VERSION:
+            return
+        backup = self._private / f"catalog-version-{version}.duckdb"
+        draft = backup.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        connection.execute(f"ATTACH {literal(str(draft))} AS backup (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("COPY FROM DATABASE catalog TO backup")
+        connection.execute("DETACH backup")
+        os.replace(draft, backup)
+
+    def set_aside(self) -> Path | None:
+        """Move a damaged catalog out of the way, for a rebuild; a sound one stays.
+
+        Returns:
+            Where it is now; None if there was none.
+
+        Raises:
+            CatalogError: It is sound, or of a newer version.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            self.check()
+        except CatalogError as error:
+            if error.problem.code != "catalog_damaged":
+                raise
+        else:
+            raise CatalogError(
+                f"{self.path}: the catalog is sound",
+                hint="move it away if you want it made anew; the history of failures, runs and checks would be lost",
+                code="catalog_sound",
+            )
+        moved = self._private / f"catalog-damaged-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.duckdb"
+        with self._lock():
+            os.replace(self.path, moved)
+            log = self.path.with_name(self.path.name + ".wal")
+            if log.exists():
+                os.replace(log, moved.with_name(moved.name + ".wal"))
+        return moved
+
     def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
         before = self._version(connection)
         if before == FORMAT_VERSION:
@@ -216,7 +267,7 @@ class Catalog:
         for version in range(before + 1, FORMAT_VERSION + 1):
             connection.execute(MIGRATIONS[version])
         connection.execute("DELETE FROM lake WHERE key = 'format_version'")
-        connection.execute("INSERT INTO lake VALUES ('format_version', ?)", [str(FORMAT_VERSION)])
+        connection.execute("INSERT INTO lake (key, value) VALUES ('format_version', ?)", [str(FORMAT_VERSION)])
         if before == 0:
             created = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
-            connection.execute("INSERT INTO lake VALUES ('created', ?)", [created])
+            connection.execute("INSERT INTO lake (key, value) VALUES ('created', ?)", [created])
