@@ -27,7 +27,9 @@ QUERY = "SELECT * FROM {} ORDER BY 1"
 
 @pytest.fixture
 def lake(lake_project: Callable[..., LakeProject]) -> LakeProject:
-    project = lake_project({"config/sources.yaml": SOURCES, "config/pipelines.yaml": PIPELINES, "clientes.csv": "id,nombre\n1,ana\n2,bea\n"})
+    project = lake_project(
+        {"config/sources.yaml": SOURCES, "config/pipelines.yaml": PIPELINES, "clientes.csv": "id,nombre\n1,ana\n2,bea\n"}
+    )
     project.ok("extract", "drops")
     project.ok("run", "limpios")
     project.write({"clientes.csv": "id,nombre\n1,ana\n2,bea\n3,cid\n"})

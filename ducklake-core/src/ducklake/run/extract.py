@@ -133,7 +133,8 @@ def _extract_locked(
     except BaseException:
         remove_tree(folder)
         raise
-    record, schema_version = land(context.paths, context.catalog, folder, record, files)
+    known = [file.path for file in current.files] if current else []
+    record, schema_version = land(context.paths, context.catalog, folder, record, files, known)
     _after_commit(context, source, record, current, schema_version)
     return TableResult(
         "success",
