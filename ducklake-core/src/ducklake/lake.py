@@ -218,13 +218,13 @@ class Lake:
 
         planner = self._planner()
         names, skipped, warnings = self._pipelines(planner, pipelines, all, with_upstream)
-        plans = self._plans(planner, names)
+        plans, raised = self._plans_around(planner, names)
         context, recovered = self._writing(progress, wait)
         if recovered:
             # A landing that died may have been finished: plan with what is there now.
-            plans = self._plans(planner, names)
-        results: list[TableResult] = [*skipped]
-        failed: set[str] = set()
+            plans, raised = self._plans_around(planner, names)
+        results: list[TableResult] = [*skipped, *(self._raised(name, problems[0]) for name, problems in raised.items())]
+        failed: set[str] = set(raised)
         with self._observed(RunEvent("run", tuple(names)), results):
             for plan in plans:
                 causes = [name for name in plan.upstream if name in failed]
@@ -418,6 +418,17 @@ class Lake:
     def _plans(self, planner: Planner, names: Sequence[str]) -> list[PipelinePlan]:
         with self.open_engine() as session:
             return planner.plan(names, self._facts(self._snapshot()), session)
+
+    def _plans_around(self, planner: Planner, names: Sequence[str]) -> tuple[list[PipelinePlan], dict[str, tuple[Problem, ...]]]:
+        with self.open_engine() as session:
+            return planner.plan_around(names, self._facts(self._snapshot()), session)
+
+    def _raised(self, pipeline: str, problem: Problem) -> TableResult:
+        """The result of a pipeline whose plugin raised before anything could run."""
+        config = self.project.pipelines[pipeline].destination
+        table = str(TableRef(config.layer, config.domain, config.table))
+        error = dataclasses.replace(problem, message=self.redactor.redact(problem.message))
+        return TableResult("error", pipeline=pipeline, table=table, error=error, exit_code=1)
 
     def _writing(self, progress: ProgressCallback | None, wait: float | None) -> tuple[RunContext, bool]:
         """Everything a run works with, once what dead processes have left is mended, and whether there was any."""

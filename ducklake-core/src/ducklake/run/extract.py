@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ducklake.api.engine import EngineError, FileSpec, StagedFiles
 from ducklake.api.events import SchemaChange, StepEvent
+from ducklake.api.extraction import Extraction
 from ducklake.api.results import TableResult
 from ducklake.api.sql import literal, quote
 from ducklake.api.tables import METADATA_COLUMNS, Column, Schema, TableRef
@@ -33,7 +34,7 @@ from ducklake.run.progress import ProgressEvent
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
     from ducklake.api.engine import EngineSession
-    from ducklake.api.extraction import Extraction, ExtractRequest, Overlap
+    from ducklake.api.extraction import ExtractRequest, Overlap
     from ducklake.api.writer import StorageWriter
     from ducklake.catalog.queries import TableState
     from ducklake.plugins.manager import PluginInfo
@@ -109,6 +110,9 @@ def _extract_locked(
     goes_on = current is not None and request.mode == current.mode == "incremental" and not anew
     with guarded(source.plugin, place):
         extraction = source.session.extract(dataclasses.replace(request, state=current.state if current and goes_on else None))
+        if not isinstance(extraction, Extraction):
+            raise TypeError(f"extract() returned a {type(extraction).__name__}, not an Extraction")
+        json.dumps(extraction.state)
     record = dataclasses.replace(
         record,
         folder=current.folder if current else table_folder(record.ref, others),
@@ -219,8 +223,10 @@ def _relation(context: RunContext, source: SourceRun, place: str, extraction: Ex
         return f"({extraction.relation})", names
     import pyarrow as pa
 
-    schema = extraction.schema
-    assert schema is not None
+    with guarded(source.plugin, place):
+        schema = extraction.schema
+        if not isinstance(schema, pa.Schema):
+            raise TypeError(f"the schema of an Extraction is a {type(schema).__name__}, not an Arrow schema")
     check_schema(place, schema)
     # Columns travel by position: the engine could not tell apart names that differ by case only.
     target = pa.schema([pa.field(_STREAMED.format(at), field.type) for at, field in enumerate(schema)])
