@@ -160,6 +160,7 @@ class Lake:
         *sources: str,
         all: bool = False,  # noqa: A002 - the word of the command line
         tables: Sequence[str] = (),
+        full: bool = False,
         progress: ProgressCallback | None = None,
         wait: float | None = None,
     ) -> CommandResult:
@@ -169,6 +170,7 @@ class Lake:
             *sources: Names of sources.
             all: All sources that are enabled.
             tables: Only these tables (names or patterns).
+            full: Read everything anew, also where increments are extracted; raw keeps the earlier files.
             progress: Told how far things are.
             wait: Seconds to wait for a table in use; by default the lake's own.
 
@@ -188,7 +190,7 @@ class Lake:
         results: list[TableResult] = [*skipped]
         with self._observed(event, results):
             for plan in plans:
-                results.extend(extract_source(context, plan, tables))
+                results.extend(extract_source(context, plan, tables, anew=full))
         return CommandResult("extract", tuple(results), tuple(warnings))
 
     def run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import decimal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +23,8 @@ class ExtractRequest:
         mode: `full` reads everything; `incremental` what is new since `state`.
         batch_size: Rows a batch; a guide, not a rule.
         key_column: The cursor column of an incremental extraction.
-        lookback: How far an increment reads behind the watermark: seconds for times, steps for numbers; None is the connector's default.
+        lookback: How far an increment reads behind the watermark: a duration for keys that are times, a number for those
+            that are numbers; None is the connector's default.
         state: What the last extraction of this table returned, or None. An opaque JSON document.
         batch_bytes: Upper guide for the bytes of one batch, so that wide rows stay within memory.
     """
@@ -30,7 +33,7 @@ class ExtractRequest:
     mode: Mode = "full"
     batch_size: int = 50_000
     key_column: str | None = None
-    lookback: str | None = None
+    lookback: dt.timedelta | decimal.Decimal | None = None
     state: Mapping[str, Any] | None = None
     batch_bytes: int = 32 * 2**20
 

@@ -7,14 +7,28 @@ from typing import Literal, Self
 from pydantic import Field
 
 from ducklake.config.base import Model
-from ducklake.config.types import Cron, PlainName, Size, Text, Timezone, parse_size
+from ducklake.config.types import Cron, Lookback, PlainName, Size, Text, Timezone, parse_size
 
 
 class ExtractSettings(Model):
     """How a table is extracted. What a table leaves out comes from its source, then from settings.yaml."""
 
-    mode: Literal["full", "incremental"] | None = Field(default=None, description="full lands everything as a new snapshot each time.")
-    key_column: Text | None = Field(default=None, description="The column by which increments are found.")
+    mode: Literal["full", "incremental"] | None = Field(
+        default=None,
+        description=(
+            "full lands everything as a new snapshot each time, incremental only what is new. "
+            "By default files are incremental, and databases where a key_column is given."
+        ),
+    )
+    key_column: Text | None = Field(default=None, description="The column of a database's table by which increments are found.")
+    lookback: Lookback | None = Field(
+        default=None,
+        description=(
+            "How far increments read again behind the highest key, for rows that come late: 10 minutes, 2 days, or a number for a "
+            "numeric key. By default 15 minutes for times, 0 for others."
+        ),
+        examples=["10 minutes"],
+    )
     batch_size: int = Field(default=50_000, gt=0, le=10_000_000, description="Rows that are fetched and held at once.")
     schedule: Cron | None = Field(default=None, description="Cron expression (minute hour day month weekday) of when it is due.")
 

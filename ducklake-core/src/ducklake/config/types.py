@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)\Z", re.IGNORECASE)
@@ -19,6 +21,14 @@ _UNITS = {
     "mib": 2**20,
     "gib": 2**30,
     "tib": 2**40,
+}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\Z")
+_SECONDS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+    **dict.fromkeys(("w", "week", "weeks"), 604_800),
 }
 _CRON_FIELD = re.compile(r"(?:\*|[0-9]+|[A-Za-z]{3})(?:-(?:[0-9]+|[A-Za-z]{3}))?(?:/[0-9]+)?\Z")
 _CRON_RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
@@ -60,6 +70,29 @@ def parse_size(text: str) -> int:
 def _size(text: str) -> str:
     parse_size(text)
     return text
+
+
+def lookback(value: Any) -> dt.timedelta | decimal.Decimal:
+    """How far increments read back: a duration such as `10 minutes`, or a number for numeric keys.
+
+    Args:
+        value: As YAML has it.
+
+    Raises:
+        ValueError: It is neither, or negative.
+    """
+    if isinstance(value, dt.timedelta | decimal.Decimal):
+        return value
+    text = "" if isinstance(value, bool) else str(value).strip()
+    try:
+        if (match := _DURATION.match(text)) and match[2].lower() in _SECONDS:
+            return dt.timedelta(seconds=float(match[1]) * _SECONDS[match[2].lower()])
+        number = decimal.Decimal(text)
+        if number.is_finite() and number >= 0:
+            return number
+    except (decimal.InvalidOperation, OverflowError):
+        pass
+    raise ValueError(f"'{value}' is no lookback; write a duration such as 10 minutes or 2 days, or a number for a numeric key")
 
 
 def cron(text: str) -> str:
@@ -109,3 +142,4 @@ Text = Annotated[str, Field(min_length=1)]
 Size = Annotated[str, AfterValidator(_size)]
 Cron = Annotated[str, AfterValidator(cron)]
 Timezone = Annotated[str, AfterValidator(timezone)]
+Lookback = Annotated[dt.timedelta | decimal.Decimal, BeforeValidator(lookback, json_schema_input_type=str | int | float)]

@@ -10,8 +10,8 @@ from ducklake.layers.scan import widest
 def surplus(incoming: str, columns: Schema, landed: str, landed_columns: Schema, key: str, low: str | None) -> str:
     """A SELECT of the rows of an increment that raw does not hold as often.
 
-    Only columns that both sides have are compared, each in the type that holds the values of both exactly, so that
-    an added or widened column does not land rows twice. NULL equals NULL here.
+    Only columns that both sides have are compared, each in a form that is the same for the same value in both types, so
+    that an added or retyped column does not land rows twice. NULL equals NULL here.
 
     Args:
         incoming: A SELECT of the increment, metadata columns included.
@@ -23,18 +23,18 @@ def surplus(incoming: str, columns: Schema, landed: str, landed_columns: Schema,
     """
     metadata = {name.casefold() for name in METADATA_COLUMNS}
     both = [column for column in columns if column.name.casefold() not in metadata and landed_columns.get(column.name)]
-    kinds = {column.name: widest(column.type, landed_columns.require(column.name).type) for column in both}
-    new = ", ".join(f"CAST({quote(column.name)} AS {kinds[column.name]})" for column in both)
+    values = [(column, landed_columns.require(column.name)) for column in both]
+    new = ", ".join(_comparable(quote(column.name), column.type, other.type) for column, other in values)
     old = ", ".join(
-        f"CAST({quote(landed_columns.require(column.name).name)} AS {kinds[column.name]}) AS {quote(f'v{at}')}"
-        for at, column in enumerate(both)
+        f"{_comparable(quote(other.name), other.type, column.type)} AS {quote(f'v{at}')}" for at, (column, other) in enumerate(values)
     )
     own = landed_columns.get(key)
     within = ""
     if low is not None and own is not None:
         within = f" WHERE {quote(own.name)} >= CAST({literal(low)} AS {own.type}) OR {quote(own.name)} IS NULL"
     same = " AND ".join(
-        f"CAST(i.{quote(column.name)} AS {kinds[column.name]}) IS NOT DISTINCT FROM h.{quote(f'v{at}')}" for at, column in enumerate(both)
+        f"{_comparable(f'i.{quote(column.name)}', column.type, other.type)} IS NOT DISTINCT FROM h.{quote(f'v{at}')}"
+        for at, (column, other) in enumerate(values)
     )
     return f"""
         WITH held AS (
@@ -45,3 +45,20 @@ def surplus(incoming: str, columns: Schema, landed: str, landed_columns: Schema,
         SELECT i.* EXCLUDE (__number) FROM numbered i LEFT JOIN held h ON {same}
         WHERE h.held IS NULL OR i.__number > h.held
     """
+
+
+def _comparable(value: str, one: str, other: str) -> str:
+    """A value of one type in a form in which it equals the same value of the other."""
+    kind = widest(one, other)
+    if kind != "VARCHAR" or one == other:
+        return f"CAST({value} AS {kind})"
+    if {one, other} == {"DATE", "TIMESTAMP"}:
+        return f"CAST({value} AS TIMESTAMP)"
+    if one == "BOOLEAN" and other in _WHOLE:
+        return f"CAST(CAST({value} AS TINYINT) AS VARCHAR)"
+    # 1.50, 1.5 and '1.50' are one number here: what was retyped at the source has not changed by that.
+    fraction = f"regexp_replace(CAST({value} AS VARCHAR), '^(-?[0-9]+\\.[0-9]*?)0+$', '\\1')"
+    return f"regexp_replace({fraction}, '\\.$', '')"
+
+
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT")

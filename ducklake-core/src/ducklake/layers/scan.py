@@ -119,7 +119,9 @@ def _types(schema: Schema) -> tuple[str, ...]:
 
 
 def _files(table: TableState, snapshots: str) -> tuple[TableFile, ...]:
-    return table.files if snapshots == "all" and table.ref.layer == "raw" else table.current_files
+    files = table.files if snapshots == "all" and table.ref.layer == "raw" else table.current_files
+    # A file without rows says nothing about types: what a first, empty extraction guessed must not turn later columns into text.
+    return tuple(file for file in files if file.rows) or files
 
 
 def schema_difference(before: Schema, now: Schema) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, tuple[str, str]]]:

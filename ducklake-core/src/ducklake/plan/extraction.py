@@ -111,25 +111,32 @@ def _table(
     project: Project, source: SourceConfig, connector: Registered[Connector[Any]], selection: TableSelection | None, problems: list[Problem]
 ) -> TablePlan:
     settings = source.extract_settings(selection, project.settings.extract)
-    if settings.mode == "incremental" and "incremental" not in connector.cls.capabilities:
-        problem = _unsupported(project, source, connector, selection)
-        if problem not in problems:
+    able = connector.cls.capabilities
+    by_key, by_ledger = "incremental" in able, "ledger" in able
+    mode: Mode = settings.mode or ("incremental" if by_ledger or (by_key and settings.key_column) else "full")
+    if mode == "incremental" and not by_ledger:
+        problem = None
+        if not by_key:
+            message = f"connector {connector.name} ({connector.plugin.title}) cannot extract incrementally yet"
+            hint = "write mode: full, which lands everything as a new snapshot each time"
+            problem = _mode_problem(project, source, selection, "unsupported_mode", message, hint)
+        elif not settings.key_column:
+            message = f"mode: incremental needs a key_column, by which connector {connector.name} finds what is new"
+            hint = "add key_column: a column that grows with every new or changed row, such as updated_at or id; or write mode: full"
+            problem = _mode_problem(project, source, selection, "missing_key", message, hint)
+        if problem is not None and problem not in problems:
             problems.append(problem)
-    mode: Mode = settings.mode or "full"
-    return TablePlan(selection.name if selection else EVERYTHING, mode, settings.batch_size, settings.key_column)
+    name = selection.name if selection else EVERYTHING
+    return TablePlan(name, mode, settings.batch_size, settings.key_column, settings.lookback)
 
 
-def _unsupported(
-    project: Project, source: SourceConfig, connector: Registered[Connector[Any]], selection: TableSelection | None
-) -> Problem:
-    """Where incremental extraction is asked for: at the table, the source, or in settings.yaml."""
-    message = f"connector {connector.name} ({connector.plugin.title}) cannot extract incrementally yet"
-    hint = "write mode: full, which lands everything as a new snapshot each time"
+def _mode_problem(project: Project, source: SourceConfig, selection: TableSelection | None, code: str, message: str, hint: str) -> Problem:
+    """A problem where incremental extraction is asked for: at the table, the source, or in settings.yaml."""
     if selection and selection.extract and selection.extract.mode:
-        return source.node.problem("unsupported_mode", message, "tables", source.tables.index(selection), "extract", "mode", hint=hint)
+        return source.node.problem(code, message, "tables", source.tables.index(selection), "extract", "mode", hint=hint)
     if source.extract.mode:
-        return source.node.problem("unsupported_mode", message, "extract", "mode", hint=hint)
-    return project.settings_node.problem("unsupported_mode", f"source {source.name}: {message}", "extract", "mode", hint=hint)
+        return source.node.problem(code, message, "extract", "mode", hint=hint)
+    return project.settings_node.problem(code, f"source {source.name}: {message}", "extract", "mode", hint=hint)
 
 
 def _unknown_tables(plans: Sequence[SourcePlan], tables: Sequence[str]) -> list[Problem]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import decimal
 from typing import TYPE_CHECKING, Any
 
 from ducklake.api.extraction import Mode
@@ -205,12 +207,14 @@ class TablePlan:
         mode: `full` or `incremental`.
         batch_size: Rows a batch.
         key_column: The cursor column.
+        lookback: How far increments read back; None is the connector's default.
     """
 
     name: str
     mode: Mode = "full"
     batch_size: int = 50_000
     key_column: str | None = None
+    lookback: dt.timedelta | decimal.Decimal | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

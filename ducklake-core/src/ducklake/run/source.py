@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from ducklake.run.context import RunContext
 
 
-def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = ()) -> Iterator[TableResult]:
+def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = (), *, anew: bool = False) -> Iterator[TableResult]:
     """Extract the tables of one source; a source that cannot be opened is one failed result.
 
     Args:
         context: The lake.
         plan: The source, its connector and what is to be extracted.
         only: Names or patterns of tables (`--table`); empty means all that the plan names.
+        anew: Read everything, also what is extracted in increments.
 
     Yields:
         A result a table.
@@ -78,7 +79,8 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                 result = failed_result(context, nameless, place=plan.source, seconds=0.0)
                 yield dataclasses.replace(result, source=plan.source, table=shown)
             else:
-                yield extract_table(context, source, ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column))
+                request = ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column, settings.lookback)
+                yield extract_table(context, source, request, anew=anew)
 
 
 def _closing(context: RunContext, plan: SourcePlan, session: Session) -> Callable[..., None]:

@@ -44,17 +44,19 @@ def reader(file: io.TextIOBase, layout: CsvFormat) -> _csv.Reader:
     return csv.reader(file, delimiter=layout.delimiter, quoting=csv.QUOTE_NONE)
 
 
-def first_record(path: Path, layout: CsvFormat) -> FirstRecord | None:
+def first_record(path: Path, layout: CsvFormat, encoding: str = "utf-8") -> FirstRecord | None:
     """Read the first record; None if there is none.
 
     Args:
-        path: An UTF-8 file.
+        path: The file.
         layout: Its format.
+        encoding: What it is in.
 
     Raises:
-        UnicodeError: It is no UTF-8.
+        UnicodeError: It is not.
     """
-    with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as text:
+    codec = "utf-8-sig" if encoding.startswith("utf-8") else encoding
+    with io.TextIOWrapper(open_bytes(path), encoding=codec, newline="") as text:
         found = next(((skip, record) for skip, record in enumerate(reader(text, layout)) if record), None)
     return FirstRecord(tuple(found[1]), found[0]) if found else None
 

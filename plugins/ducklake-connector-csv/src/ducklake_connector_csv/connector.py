@@ -15,7 +15,7 @@ class CsvConnector(Connector[CsvOptions]):
 
     name: ClassVar[str] = "csv"
     Options: ClassVar[type[Options]] = CsvOptions
-    capabilities: ClassVar[frozenset[str]] = frozenset({"tables"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tables", "ledger"})
 
     def validate_connection(self) -> None:
         """See that the files can be read, as far as there are any."""

@@ -27,11 +27,24 @@ class Suspect:
         path: What was read: the file or a copy as UTF-8.
         name: The file's name for messages.
         columns: Its columns, in its own order.
+        tail: What was read instead, if only the end of the file was.
+        start: The bytes before that end.
     """
 
     path: Path
     name: str
     columns: tuple[str, ...]
+    tail: Path | None = None
+    start: int = 0
+
+    def line(self, number: str) -> int:
+        """A line's number in the file.
+
+        Args:
+            number: In what was read.
+        """
+        with self.path.open("rb") as file:
+            return int(number) + file.read(self.start).count(b"\n")
 
 
 def undecodable(place: str, path: Path, name: str, encoding: str) -> DataError | None:
@@ -99,9 +112,9 @@ def explain(place: str, message: str, suspects: Sequence[Suspect], layout: CsvFo
         column, kind = types[int(found[1])]
         return _misfit(place, column, kind, found[2], suspects, layout)
     if "unterminated quote" in message and (found := _ENGINE_LINE.search(message)):
-        name = _named(message, suspects)
+        suspect = _named(message, suspects)
         return DataError(
-            f"{place}: {name}, line {found[1]}: a quoted field is not closed, or goes on behind its closing quote",
+            f"{place}: {suspect.name}, line {suspect.line(found[1])}: a quoted field is not closed, or goes on behind its closing quote",
             hint="double quotes within quoted fields, or set format.quote to what the file uses",
         )
     if "Invalid unicode" in message or "not utf-8" in message:
@@ -110,16 +123,17 @@ def explain(place: str, message: str, suspects: Sequence[Suspect], layout: CsvFo
         return error
     if found := _ENGINE_LINE.search(message):
         reason = next((line for line in message.splitlines()[1:] if line and not line.startswith("Original Line")), "it cannot be read")
-        return DataError(f"{place}: {_named(message, suspects)}, line {found[1]}: {reason}")
+        suspect = _named(message, suspects)
+        return DataError(f"{place}: {suspect.name}, line {suspect.line(found[1])}: {reason}")
     if "state machine" in message:
-        name = _named(message, suspects)
+        name = _named(message, suspects).name
         return DataError(f"{place}: {name} is no regular CSV: a stray quote, or a line end of another kind", hint="check format.quote")
     return None
 
 
-def _named(message: str, suspects: Sequence[Suspect]) -> str:
+def _named(message: str, suspects: Sequence[Suspect]) -> Suspect:
     """The file that the engine's message is about."""
-    return next((suspect.name for suspect in suspects if str(suspect.path) in message), suspects[0].name)
+    return next((suspect for suspect in suspects if str(suspect.tail or suspect.path) in message), suspects[0])
 
 
 def _misfit(place: str, column: str, kind: str, value: str, suspects: Sequence[Suspect], layout: CsvFormat) -> DataError:

@@ -61,6 +61,23 @@ def infer(session: EngineSession, text: str, columns: Sequence[int]) -> dict[int
     return found
 
 
+def misfits(session: EngineSession, text: str, kinds: Mapping[int, str]) -> set[int]:
+    """Columns that hold a value that does not read back as the same text from a type.
+
+    Args:
+        session: The engine's.
+        text: A SELECT of columns `c0`, `c1`, ... of type VARCHAR.
+        kinds: The type of each column that is to be looked at, by its number.
+
+    Raises:
+        EngineError: The files cannot be read.
+    """
+    if not kinds:
+        return set()
+    (proofs,) = session.fetch(f"SELECT {', '.join(_proof(f'c{at}', kind, none='true') for at, kind in kinds.items())} FROM ({text})")
+    return {at for at, proof in zip(kinds, proofs, strict=True) if not proof}
+
+
 def _sampled(session: EngineSession, text: str, columns: Sequence[int]) -> Mapping[int, list[str]]:
     if not columns:
         return {}
@@ -85,9 +102,9 @@ def _prove(session: EngineSession, text: str, kinds: Mapping[int, str]) -> dict[
     return {at: kind for (at, kind), proof in zip(kinds.items(), proofs, strict=True) if proof}
 
 
-def _proof(column: str, kind: str) -> str:
+def _proof(column: str, kind: str, *, none: str = "false") -> str:
     same = f"CAST(TRY_CAST({column} AS {kind}) AS VARCHAR) IS NOT DISTINCT FROM {column}"
     if kind in ("DATE", "TIMESTAMP", "DOUBLE"):
         # 'infinity' reads back too, and is no date.
-        return f"coalesce(bool_and({same} AND ({column} IS NULL OR isfinite(TRY_CAST({column} AS {kind})))), false)"
-    return f"coalesce(bool_and({same}), false)"
+        return f"coalesce(bool_and({same} AND ({column} IS NULL OR isfinite(TRY_CAST({column} AS {kind})))), {none})"
+    return f"coalesce(bool_and({same}), {none})"

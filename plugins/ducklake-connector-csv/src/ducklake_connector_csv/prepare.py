@@ -95,4 +95,6 @@ def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callabl
         link = copy().with_suffix(path.suffix if path.suffix == ".gz" else ".csv")
         link.symlink_to(path)
         path = link
-    return Prepared(ReadableFile(path, columns, record.skip, longest_line(path)), tuple(f"{name}: {note}" for note in notes), delimiters)
+    return Prepared(
+        ReadableFile(path, columns, record.skip, layout.header, longest_line(path)), tuple(f"{name}: {note}" for note in notes), delimiters
+    )

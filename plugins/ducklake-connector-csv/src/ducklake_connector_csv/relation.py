@@ -25,31 +25,35 @@ class ReadableFile:
         path: The file, or a copy in a private folder.
         columns: Its columns, in its own order.
         skip: Blank lines before its header.
+        header: Whether a line names the columns.
         longest: Bytes of its longest line, if that is more than usual.
     """
 
     path: Path
     columns: tuple[str, ...]
     skip: int
+    header: bool
     longest: int = 0
 
 
-def as_text(files: Sequence[ReadableFile], layout: CsvFormat) -> tuple[str, tuple[str, ...]]:
+def as_text(files: Sequence[ReadableFile], layout: CsvFormat, known: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
     """A SELECT of all columns of all files as text, matched by name.
 
     Args:
         files: At least one.
         layout: Their format.
+        known: Columns that come first, as they are spelled here, as far as a file has them.
 
     Returns:
         The SELECT, whose columns are `c0`, `c1`, ... , and what these are called.
     """
-    names: dict[str, str] = {}
+    present = {name.casefold() for file in files for name in file.columns}
+    names: dict[str, str] = {name.casefold(): name for name in known if name.casefold() in present}
     for file in files:
         for name in file.columns:
             names.setdefault(name.casefold(), name)
     selects = []
-    for _, alike in groupby(files, key=lambda file: (file.columns, file.skip, file.longest, file.path.suffix == ".gz")):
+    for _, alike in groupby(files, key=lambda file: (file.columns, file.skip, file.header, file.longest, file.path.suffix == ".gz")):
         group = list(alike)
         position = {name.casefold(): at for at, name in enumerate(group[0].columns)}
         picked = (f"f{position[name]}" if name in position else "CAST(NULL AS VARCHAR)" for name in names)
@@ -79,6 +83,16 @@ def typed(text: str, names: Sequence[str], declared: Mapping[str, str], inferred
     return f"SELECT {', '.join(columns)}\nFROM (\n{text}\n)"
 
 
+def nothing(columns: Sequence[tuple[str, str | None]]) -> str:
+    """A SELECT of no rows.
+
+    Args:
+        columns: Names and types.
+    """
+    selected = ", ".join(f"CAST(NULL AS {kind or 'VARCHAR'}) AS {quote(name)}" for name, kind in columns)
+    return f"SELECT {selected} WHERE false"
+
+
 def _checked(text: str, at: int, kind: str) -> str:
     complaint = f"error({literal(MISFIT)} || chr(31) || '{at}' || chr(31) || {text})"
     return f"CASE WHEN {text} IS NULL THEN NULL WHEN {fits(text, kind)} THEN TRY_CAST({text} AS {kind}) ELSE {complaint} END"
@@ -91,8 +105,8 @@ def _read(files: Sequence[ReadableFile], layout: CsvFormat) -> str:
         literal([_escape(str(file.path)) for file in files]),
         "auto_detect = false",
         f"columns = {{{columns}}}",
-        f"header = {literal(layout.header)}",
-        f"skip = {first.skip if layout.header else 0}",
+        f"header = {literal(first.header)}",
+        f"skip = {first.skip if first.header else 0}",
         f"delim = {literal(layout.delimiter)}",
         f"quote = {literal(layout.quote)}",
         f"escape = {literal(layout.quote)}",

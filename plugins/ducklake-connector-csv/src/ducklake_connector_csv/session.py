@@ -11,10 +11,11 @@ from ducklake.api.engine import EngineError
 from ducklake.api.extraction import Extraction, ExtractRequest
 from ducklake.errors import ConfigurationError, DataError, did_you_mean
 from ducklake_connector_csv.diagnosis import Suspect, explain, wrong_field_count
-from ducklake_connector_csv.inference import infer
+from ducklake_connector_csv.increment import Known, Portion, appended, whole
+from ducklake_connector_csv.inference import infer, misfits
 from ducklake_connector_csv.options import CsvOptions
-from ducklake_connector_csv.prepare import Prepared, prepare
-from ducklake_connector_csv.relation import as_text, count, typed
+from ducklake_connector_csv.prepare import Prepared
+from ducklake_connector_csv.relation import as_text, count, nothing, typed
 from ducklake_connector_files.identity import FileIdentity
 from ducklake_connector_files.session import FilesSession
 
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reading:
-    """How one table is read, and from which files as they were then."""
+    """How some files are read, as they were then."""
 
     identities: tuple[FileIdentity, ...]
     suspects: tuple[Suspect, ...]
     relation: str
-    types: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str | None], ...]
     notes: tuple[str, ...]
 
 
@@ -40,70 +41,125 @@ class CsvSession(FilesSession[CsvOptions]):
 
     def get_schema(self, table: str) -> pa.Schema:
         """The schema after all files of the table were looked through; see `Session.get_schema`."""
-        reading = self._read(table)
+        reading = self._read_all(table)
         return self.context.engine.stream(f"SELECT * FROM ({reading.relation}) LIMIT 0").schema
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Find names and types, then let the engine read; see `Session.extract`."""
-        table = request.table
-        reading = self._read(table)
+        table, state = request.table, None
+        if request.mode == "incremental":
+            reading, known = self._read_new(request)
+            state = known.to_state()
+        else:
+            reading = self._read_all(table)
+        types = [(name, kind or "VARCHAR") for name, kind in reading.columns]
         return Extraction(
             relation=reading.relation,
+            state=state,
             notes=reading.notes,
-            translate_error=lambda error: self._explained(table, error, reading.suspects, reading.types),
+            translate_error=lambda error: self._explained(table, error, reading.suspects, types),
             verify=lambda: self.check_unchanged(table, reading.identities),
         )
 
-    def _read(self, table: str) -> _Reading:
+    def _read_all(self, table: str) -> _Reading:
         identities, notes = self.files(table)
-        place, layout = self.place(table), self.options.format
-        prepared = [prepare(place, file.path, self.shown(file.path), layout, self._copy) for file in identities]
-        self._check_same_width(place, identities, prepared)
-        suspects = tuple(
-            Suspect(one.file.path, self.shown(file.path), one.file.columns) for one, file in zip(prepared, identities, strict=True)
-        )
-        text, names = as_text([one.file for one in prepared], layout)
-        declared = {name.casefold(): kind for name, kind in layout.types.items()}
-        notes += [note for one in prepared for note in one.notes] + self._missing(identities, prepared, names)
-        notes += self._unused_types(place, names)
+        layout = self.options.format
+        portions = [whole(self.place(table), file, self.shown(file.path), layout, self._copy) for file in identities]
+        return self._read(table, portions, Known.nothing(layout), notes)
+
+    def _read_new(self, request: ExtractRequest) -> tuple[_Reading, Known]:
+        """What the ledger does not know, and the ledger that knows it."""
+        place, layout = self.place(request.table), self.options.format
+        known = Known.nothing(layout) if request.state is None else Known.from_state(request.state, place)
+        identities, notes = self.files(request.table)
         try:
-            for one, suspect in zip(prepared, suspects, strict=True):
-                self._check_delimiters(place, one, suspect)
-            inferred = infer(self.context.engine, text, [at for at, name in enumerate(names) if name.casefold() not in declared])
+            contents = known.ledger.compare([(file, self.shown(file.path)) for file in identities])
+        except OSError as error:
+            raise DataError(f"{place}: cannot read {error.filename}: {error.strerror or error}") from error
+        portions = []
+        for content in contents:
+            if content.status == "moved":
+                notes.append(f"{content.name} was {content.before}: it has landed under that name")
+            if content.status in ("same", "moved"):
+                continue
+            if content.status == "grown" and (found := appended(place, content, known, layout, self._copy)):
+                portion, note = found
+                notes += [note] if note else []
+                portions += [portion] if portion else []
+                continue
+            if content.status != "new":
+                notes.append(f"{content.name} has changed: all of it lands again")
+            portions.append(whole(place, content.file, content.name, layout, self._copy))
+        if portions:
+            reading = self._read(request.table, portions, known, notes)
+        else:
+            reading = _Reading((), (), nothing(known.columns), (), tuple(notes))
+        return reading, known.after(contents, reading.columns, layout)
+
+    def _read(self, table: str, portions: Sequence[Portion], known: Known, notes: list[str]) -> _Reading:
+        place, layout, engine = self.place(table), self.options.format, self.context.engine
+        self._check_same_width(place, portions, known)
+        suspects = [
+            Suspect(one.prepared.file.path, one.name, one.prepared.file.columns)
+            if not one.start
+            else Suspect(one.file.path, one.name, one.prepared.file.columns, one.prepared.file.path, one.start)
+            for one in portions
+        ]
+        text, names = as_text([one.prepared.file for one in portions], layout, [name for name, _ in known.columns])
+        declared = {name.casefold(): kind for name, kind in layout.types.items()}
+        kept = {name.casefold(): kind for name, kind in known.columns if kind}
+        notes = [*notes, *(note for one in portions for note in one.prepared.notes), *self._missing(portions, names)]
+        notes += self._unused_types(place, [*names, *(name for name, _ in known.columns)])
+        free = [at for at, name in enumerate(names) if name.casefold() not in declared]
+        try:
+            for one, suspect in zip(portions, suspects, strict=True):
+                self._check_delimiters(place, one.prepared, suspect)
+            types = infer(engine, text, [at for at in free if names[at].casefold() not in kept])
+            before = {at: kind for at in free if (kind := kept.get(names[at].casefold()))}
+            drifted = misfits(engine, text, {at: kind for at, kind in before.items() if kind != "VARCHAR"})
+            some = bool(engine.fetch(f"SELECT 1 FROM ({text}) LIMIT 1"))
         except EngineError as error:
             raise self._explained(table, error, suspects, ()) or DataError(f"{place}: {error}") from error
-        types = tuple((name, declared.get(name.casefold()) or inferred.get(at, "VARCHAR")) for at, name in enumerate(names))
-        return _Reading(tuple(identities), suspects, typed(text, names, declared, inferred), types, tuple(notes))
+        for at in sorted(drifted):
+            notes.append(f"column {names[at]!r} lands as text from now on: it was {before[at]}, and a new value is none")
+        types |= {at: kind for at, kind in before.items() if kind != "VARCHAR" and at not in drifted}
+        columns = tuple(
+            (name, declared.get(name.casefold()) or types.get(at) or ("VARCHAR" if some else None)) for at, name in enumerate(names)
+        )
+        identities = tuple(one.file for one in portions)
+        return _Reading(identities, tuple(suspects), typed(text, names, declared, types), columns, tuple(notes))
 
     def _check_delimiters(self, place: str, one: Prepared, suspect: Suspect) -> None:
         """DuckDB drops empty fields that a line has too many: count, and look closer where the count is not right."""
         if one.delimiters is None:
             return
         ((records,),) = self.context.engine.fetch(count(one.file, self.options.format))
-        lines = records + self.options.format.header
+        lines = records + one.file.header
         if one.delimiters != lines * (len(one.file.columns) - 1):
             error = wrong_field_count(place, [suspect], self.options.format)
             if error:
                 raise error
 
-    def _check_same_width(self, place: str, identities: Sequence[FileIdentity], prepared: Sequence[Prepared]) -> None:
+    def _check_same_width(self, place: str, portions: Sequence[Portion], known: Known) -> None:
         """Files without names can only be put together by position, so they must have the same columns."""
         if self.options.format.header:
             return
-        first, expected = self.shown(identities[0].path), len(prepared[0].file.columns)
-        for file, one in zip(identities, prepared, strict=True):
-            if (found := len(one.file.columns)) != expected:
+        first, expected = (
+            ("an earlier file", len(known.columns)) if known.columns else (portions[0].name, len(portions[0].prepared.file.columns))
+        )
+        for one in portions:
+            if (found := len(one.prepared.file.columns)) != expected:
                 raise DataError(
-                    f"{place}: {self.shown(file.path)} has {found} columns, {first} has {expected}",
+                    f"{place}: {one.name} has {found} columns, {first} has {expected}",
                     hint="files without header need the same columns; put them into tables of their own, for example with table: '{stem}'",
                 )
 
-    def _missing(self, identities: Sequence[FileIdentity], prepared: Sequence[Prepared], names: Sequence[str]) -> list[str]:
+    def _missing(self, portions: Sequence[Portion], names: Sequence[str]) -> list[str]:
         notes = []
-        for file, one in zip(identities, prepared, strict=True):
-            present = {name.casefold() for name in one.file.columns}
+        for one in portions:
+            present = {name.casefold() for name in one.prepared.file.columns}
             if lacking := [name for name in names if name.casefold() not in present]:
-                notes.append(f"{self.shown(file.path)} lacks {', '.join(map(repr, lacking))}: NULL there")
+                notes.append(f"{one.name} lacks {', '.join(map(repr, lacking))}: NULL there")
         return notes
 
     def _unused_types(self, place: str, names: Sequence[str]) -> list[str]:

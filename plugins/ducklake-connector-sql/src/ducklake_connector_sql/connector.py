@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ducklake.api.connector import Connector, Session
 from ducklake.api.options import Options
 from ducklake.errors import DataError
+from ducklake_connector_sql.cursor import Horizon, Probe
+from ducklake_connector_sql.keys import TIME_LOOKBACK, Lookback
 from ducklake_connector_sql.options import SqlOptions
 
 if TYPE_CHECKING:
@@ -25,10 +28,10 @@ _TIMEOUT = 10
 class BaseSqlConnector(Connector[OptionsT]):
     """Tables of a database by SQLAlchemy. A connector for one database overrides what it knows better.
 
-    `url`, `connect_arguments`, `begin` and `plan_column` are meant to be overridden.
+    `url`, `connect_arguments`, `prepare`, `begin`, `plan_column`, `clock` and `horizon` are meant to be overridden.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset({"tables"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tables", "incremental"})
 
     def url(self) -> URL:
         """The connection's URL, built from fields; it must never be printed."""
@@ -48,14 +51,49 @@ class BaseSqlConnector(Connector[OptionsT]):
                 return {"local_infile": False}
         return {}
 
-    def begin(self, connection: Connection) -> None:
-        """Open one snapshot, read only, with fixed formats of dates; called on a new connection in autocommit.
+    def prepare(self, connection: Connection) -> None:
+        """Fix the formats of dates, the zone and whatever else decides how values look; called on a new connection.
 
         Args:
-            connection: A new connection.
+            connection: A new connection, in autocommit.
+        """
+        for statement in _PREPARE.get(connection.dialect.name, ()):
+            connection.exec_driver_sql(statement)
+
+    def begin(self, connection: Connection) -> None:
+        """Open one snapshot, read only.
+
+        Args:
+            connection: In autocommit until now.
         """
         for statement in _BEGIN.get(connection.dialect.name, ()):
             connection.exec_driver_sql(statement)
+
+    def clock(self, connection: Connection) -> dt.datetime:
+        """The server's clock, in UTC.
+
+        Args:
+            connection: In autocommit.
+        """
+        from ducklake_connector_sql.probes import clock
+
+        return clock(connection)
+
+    def horizon(self, connection: Connection, probe: Probe, lookback: Lookback) -> Horizon:
+        """Since when transactions may be open that a snapshot taken now would not show.
+
+        Where that cannot be seen, the lookback is taken for it, at least 15 minutes.
+
+        Args:
+            connection: In autocommit.
+            probe: The look at the table just before.
+            lookback: As it holds for the table.
+        """
+        if connection.dialect.name == "sqlite":  # there is one writer at a time
+            return Horizon(self.clock(connection), quiet=True)
+        span = max(lookback, TIME_LOOKBACK) if isinstance(lookback, dt.timedelta) else TIME_LOOKBACK
+        note = f"open transactions of the database are not seen: rows count as late for {int(span.total_seconds() // 60)} minutes"
+        return Horizon(probe.clock - span, note=note)
 
     def plan_column(self, column: ReflectedColumn, dialect: str) -> ColumnPlan:
         """How a column is read, and what it lands as.
@@ -69,11 +107,12 @@ class BaseSqlConnector(Connector[OptionsT]):
         return plan_column(column, dialect)
 
     @contextlib.contextmanager
-    def connection(self, place: str) -> Iterator[Connection]:
+    def connection(self, place: str, *, snapshot: bool = True) -> Iterator[Connection]:
         """A connection in its own snapshot, closed afterwards.
 
         Args:
             place: `source` or `source.table`, for messages.
+            snapshot: Whether to open the snapshot at once; else `begin` does later.
 
         Raises:
             SourceError: The server cannot be reached or refuses.
@@ -87,7 +126,9 @@ class BaseSqlConnector(Connector[OptionsT]):
                 connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             with connection:
                 with explained(place, self.secrets(), connecting=True):
-                    self.begin(connection)
+                    self.prepare(connection)
+                    if snapshot:
+                        self.begin(connection)
                 yield connection
         finally:
             engine.dispose()
@@ -140,8 +181,7 @@ class SqlConnector(BaseSqlConnector[SqlOptions]):
         return f"file:{quote(str(path).encode('utf-8', 'surrogateescape'))}"
 
 
-_BEGIN: dict[str, Sequence[str]] = {
-    "sqlite": ("BEGIN",),
+_PREPARE: dict[str, Sequence[str]] = {
     "postgresql": (
         "SET TimeZone = 'UTC'",
         "SET DateStyle = 'ISO, YMD'",
@@ -149,12 +189,16 @@ _BEGIN: dict[str, Sequence[str]] = {
         "SET bytea_output = 'hex'",
         "SET extra_float_digits = 3",
         "SET row_security = off",
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     ),
     "mysql": (
         "SET SESSION time_zone = '+00:00'",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     ),
+}
+_PREPARE["mariadb"] = _PREPARE["mysql"]
+_BEGIN: dict[str, Sequence[str]] = {
+    "sqlite": ("BEGIN",),
+    "postgresql": ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",),
+    "mysql": ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",),
 }
 _BEGIN["mariadb"] = _BEGIN["mysql"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -14,23 +13,17 @@ from ducklake.api.tables import SourceTable
 from ducklake.errors import DataError, did_you_mean
 from ducklake_connector_sql.batches import Reading, read_batches, schema_of
 from ducklake_connector_sql.errors import explained
+from ducklake_connector_sql.increment import Increment, Located
 from ducklake_connector_sql.types import ReflectedColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from sqlalchemy import Connection, Executable
+    from sqlalchemy import ColumnElement, Connection, Executable
 
     from ducklake_connector_sql.connector import BaseSqlConnector
     from ducklake_connector_sql.types import ColumnPlan
 
 _OF_THE_SERVER = frozenset({"information_schema", "pg_catalog", "pg_toast", "performance_schema", "mysql", "sys"})
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Located:
-    schema: str | None
-    name: str
-    kind: str
 
 
 class SqlSession(Session):
@@ -60,11 +53,21 @@ class SqlSession(Session):
     def extract(self, request: ExtractRequest) -> Extraction:
         """Reflect and read in one snapshot; see `Session.extract`."""
         table, place, secrets = request.table, self._place(request.table), self._connector.secrets()
+        incremental = request.mode == "incremental"
+        increment = None
         with ExitStack() as stack:
-            connection = stack.enter_context(self._connector.connection(place))
+            connection = stack.enter_context(self._connector.connection(place, snapshot=not incremental))
+            if incremental:
+                increment = self._increment(connection, request)
+                with explained(place, secrets):
+                    self._connector.begin(connection)
             planned = self._plan(connection, table)
             with explained(place, secrets):
-                statement = _select(self._tables[table], [(column, plan) for column, plan, _ in planned], connection.dialect.name)
+                columns = [(column, plan) for column, plan, _ in planned]
+                condition = None
+                if increment is not None:
+                    increment, condition = increment.within(connection, [reading for _, _, reading in planned])
+                statement = _select(self._tables[table], columns, connection.dialect.name, condition)
                 streaming = connection.execution_options(stream_results=True, max_row_buffer=request.batch_size)
                 result = streaming.execute(statement)
             transaction = stack.pop_all()
@@ -83,7 +86,9 @@ class SqlSession(Session):
             schema=schema_of([reading for _, _, reading in planned]),
             streams=[stream()],
             source_types={column.name: column.declared for column, _, _ in planned},
-            notes=tuple(plan.note for _, plan, _ in planned if plan.note),
+            state=increment.cursor.to_state() if increment else None,
+            overlap=increment.overlap if increment else None,
+            notes=(*(plan.note for _, plan, _ in planned if plan.note), *(increment.notes if increment else ())),
         )
 
     def cancel(self) -> None:
@@ -111,11 +116,18 @@ class SqlSession(Session):
             planned.append((column, plan, Reading(column.name, plan.type, plan.convert)))
         return planned
 
+    def _increment(self, connection: Connection, request: ExtractRequest) -> Increment:
+        """Look at the key before the snapshot."""
+        planned = self._plan(connection, request.table)
+        located = self._tables[request.table]
+        with explained(self._place(request.table), self._connector.secrets()):
+            return Increment.begin(self._connector, connection, request, located, [(column, reading) for column, _, reading in planned])
+
     def _place(self, table: str) -> str:
         return f"{self._source}.{table}"
 
 
-def _list(connection: Connection) -> dict[str, _Located]:
+def _list(connection: Connection) -> dict[str, Located]:
     from sqlalchemy import inspect
 
     inspector = inspect(connection)
@@ -123,7 +135,7 @@ def _list(connection: Connection) -> dict[str, _Located]:
     schemas = [default]
     if connection.dialect.name not in ("sqlite", "mysql", "mariadb"):  # there a schema is another database
         schemas += [name for name in inspector.get_schema_names() if name != default and name.lower() not in _OF_THE_SERVER]
-    found: dict[str, _Located] = {}
+    found: dict[str, Located] = {}
     for schema in schemas:
         names = [(name, "table") for name in inspector.get_table_names(schema)] + [
             (name, "view") for name in inspector.get_view_names(schema)
@@ -134,11 +146,11 @@ def _list(connection: Connection) -> dict[str, _Located]:
             shown = name if schema == default else f"{schema}.{name}"
             if shown in found:
                 raise DataError(f"two tables are called {shown!r}: one by its name, one by schema and name", hint="read one through a view")
-            found[shown] = _Located(schema, name, kind)
+            found[shown] = Located(schema, name, kind)
     return found
 
 
-def _columns(connection: Connection, located: _Located) -> list[ReflectedColumn]:
+def _columns(connection: Connection, located: Located) -> list[ReflectedColumn]:
     from sqlalchemy import inspect
 
     with warnings.catch_warnings():
@@ -154,15 +166,16 @@ def _columns(connection: Connection, located: _Located) -> list[ReflectedColumn]
     return columns
 
 
-def _select(located: _Located, columns: Sequence[tuple[ReflectedColumn, ColumnPlan]], dialect: str) -> Executable:
+def _select(
+    located: Located, columns: Sequence[tuple[ReflectedColumn, ColumnPlan]], dialect: str, condition: ColumnElement[bool] | None
+) -> Executable:
     """The statement: every name quoted, every type conversion of SQLAlchemy left out, columns by position."""
-    from sqlalchemy import cast, column, quoted_name, select, table, type_coerce
+    from sqlalchemy import cast, select, type_coerce
     from sqlalchemy import types as sa
     from sqlalchemy.dialects import mysql
 
     text = sa.Text() if dialect == "postgresql" else mysql.CHAR()
-    schema = quoted_name(located.schema, quote=True) if located.schema is not None else None
-    source = table(quoted_name(located.name, quote=True), *(column(quoted_name(one.name, quote=True)) for one, _ in columns), schema=schema)
+    source = located.source([one.name for one, _ in columns])
     expressions = []
     for at, ((_, plan), item) in enumerate(zip(columns, source.columns, strict=True)):
         match plan.projection:
@@ -175,4 +188,5 @@ def _select(located: _Located, columns: Sequence[tuple[ReflectedColumn, ColumnPl
             case _:
                 expression = item
         expressions.append(type_coerce(expression, sa.NullType()).label(f"c{at}"))
-    return select(*expressions).select_from(source)
+    statement = select(*expressions).select_from(source)
+    return statement if condition is None else statement.where(condition)

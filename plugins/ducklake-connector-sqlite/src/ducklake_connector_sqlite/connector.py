@@ -28,7 +28,7 @@ class SqliteConnector(Connector[SqliteOptions]):
 
     name: ClassVar[str] = "sqlite"
     Options: ClassVar[type[Options]] = SqliteOptions
-    capabilities: ClassVar[frozenset[str]] = frozenset({"tables"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tables", "incremental"})
 
     def validate_connection(self) -> None:
         """Open the file and read its list of tables."""

@@ -61,6 +61,27 @@ class SqliteColumn:
         return (precision, scale) if 1 <= precision <= 38 and scale <= precision else None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of a table `t`.
+
+    Attributes:
+        where: The WHERE clause, with a blank before it; empty for all rows.
+        parameters: Its parameters.
+    """
+
+    where: str = ""
+    parameters: tuple[object, ...] = ()
+
+    def only(self, condition: str) -> str:
+        """The WHERE clause with another condition besides.
+
+        Args:
+            condition: In SQL.
+        """
+        return f" WHERE ({self.where.removeprefix(' WHERE ')}) AND ({condition})" if self.where else f" WHERE {condition}"
+
+
 def quote(name: str) -> str:
     """An identifier for SQLite.
 
@@ -95,3 +116,62 @@ def list_columns(connection: sqlite3.Connection, table: str) -> list[SqliteColum
     """
     rows = connection.execute("SELECT name, type FROM pragma_table_xinfo(?, 'main') WHERE hidden <> ?", (table, _HIDDEN))
     return [SqliteColumn(name, declared) for name, declared in rows]
+
+
+def list_rowid(connection: sqlite3.Connection, table: str, name: str) -> SqliteColumn | None:
+    """SQLite's own number of each row as a column; None where the table has none (a view, WITHOUT ROWID).
+
+    Args:
+        connection: An open database.
+        table: The table's name.
+        name: `rowid`, or one of its other names.
+    """
+    column = SqliteColumn(name, "INTEGER")
+    try:
+        connection.execute(f"SELECT {column.expression} FROM main.{quote(table)} AS t LIMIT 0").fetchone()
+        kind = connection.execute("SELECT type FROM main.sqlite_master WHERE name = ?", (table,)).fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return column if kind and kind[0] == "table" else None
+
+
+def is_rowid_alias(connection: sqlite3.Connection, table: str, name: str) -> bool:
+    """Whether a column is the row's number itself: INTEGER PRIMARY KEY, never NULL, its own index.
+
+    Args:
+        connection: An open database.
+        table: The table's name.
+        name: The column's name.
+    """
+    keys = connection.execute("SELECT name, upper(type) FROM pragma_table_xinfo(?, 'main') WHERE pk > 0", (table,)).fetchall()
+    apart = connection.execute("SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,)).fetchone()
+    return keys == [(name, "INTEGER")] and apart is None
+
+
+def has_index(connection: sqlite3.Connection, table: str, name: str) -> bool:
+    """Whether an index over all rows begins with a column; true for views, whose tables may have one.
+
+    Args:
+        connection: An open database.
+        table: The table's name.
+        name: The column's name.
+    """
+    if connection.execute("SELECT 1 FROM main.sqlite_master WHERE type = 'view' AND name = ?", (table,)).fetchone():
+        return True
+    found = connection.execute(
+        """
+        SELECT 1 FROM pragma_index_list(?, 'main') AS l, pragma_index_info(l.name, 'main') AS i
+        WHERE i.seqno = 0 AND i.name = ? AND l.partial = 0
+        """,
+        (table, name),
+    )
+    return found.fetchone() is not None
+
+
+def is_binary_utf8(connection: sqlite3.Connection) -> bool:
+    """Whether SQLite's order of texts, byte by byte, is that of their UTF-8.
+
+    Args:
+        connection: An open database.
+    """
+    return bool(connection.execute("PRAGMA encoding").fetchone()[0] == "UTF-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -12,10 +13,12 @@ from ducklake.api.connector import ConnectorContext, Session
 from ducklake.api.extraction import Extraction, ExtractRequest
 from ducklake.api.tables import SourceTable
 from ducklake.errors import DataError, did_you_mean
-from ducklake_connector_sql.batches import Reading, read_batches, schema_of
+from ducklake_connector_sql.batches import read_batches, schema_of
+from ducklake_connector_sql.cursor import Cursor
 from ducklake_connector_sqlite.database import connect, explained
-from ducklake_connector_sqlite.schema import list_columns, list_tables, quote
-from ducklake_connector_sqlite.types import plan_columns
+from ducklake_connector_sqlite.increment import Key
+from ducklake_connector_sqlite.schema import Rows, list_columns, list_tables, quote
+from ducklake_connector_sqlite.types import Planned, plan_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,29 +48,45 @@ class SqliteSession(Session):
     def get_schema(self, table: str) -> pa.Schema:
         """The schema by what the table holds now; see `Session.get_schema`."""
         with self._transaction(table) as connection:
-            readings, _, _ = self._plan(connection, table)
-        return schema_of(readings)
+            planned = self._plan(connection, table, self._columns(connection, table))
+        return schema_of(planned.readings)
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the values and begin to read, in one transaction; see `Session.extract`."""
         table, place = request.table, self._place(request.table)
+        state, overlap, rows = None, None, Rows()
         with ExitStack() as stack:
             connection = stack.enter_context(self._transaction(table))
-            readings, columns, notes = self._plan(connection, table)
+            columns = self._columns(connection, table)
+            if request.mode == "incremental":
+                with explained(place, self._path):
+                    key, before, low, rows = _where_to_go_on(connection, request, place, columns)
+                columns = [*columns, key.column] if key.is_rowid else columns
+                planned = self._plan(connection, table, columns, rows, before.as_text if before else ())
+                with explained(place, self._path):
+                    cursor = key.advanced(connection, request, before, planned.readings)
+                    overlap = key.overlap(connection, cursor.kind, low)
+                    notes = [] if before else key.warnings(connection, cursor.kind)
+                state = dataclasses.replace(cursor, as_text=planned.as_text).to_state()
+                planned = dataclasses.replace(planned, notes=[*planned.notes, *notes])
+            else:
+                planned = self._plan(connection, table, columns)
             names = ", ".join(column.expression for column in columns)
             with explained(place, self._path):
-                cursor = connection.execute(f"SELECT {names} FROM main.{quote(table)} AS t")
+                rows_read = connection.execute(f"SELECT {names} FROM main.{quote(table)} AS t{rows.where}", rows.parameters)
             transaction = stack.pop_all()
 
         def stream() -> Iterator[pa.RecordBatch]:
             with transaction, explained(place, self._path):
-                yield from read_batches(place, readings, cursor.fetchmany, request.batch_size, request.batch_bytes)
+                yield from read_batches(place, planned.readings, rows_read.fetchmany, request.batch_size, request.batch_bytes)
 
         return Extraction(
-            schema=schema_of(readings),
+            schema=schema_of(planned.readings),
             streams=[stream()],
             source_types={column.name: column.declared for column in columns if column.declared},
-            notes=tuple(notes),
+            state=state,
+            overlap=overlap,
+            notes=tuple(planned.notes),
         )
 
     def cancel(self) -> None:
@@ -94,14 +113,37 @@ class SqliteSession(Session):
                 self._connections.remove(connection)
                 connection.close()
 
-    def _plan(self, connection: sqlite3.Connection, table: str) -> tuple[list[Reading], list[SqliteColumn], list[str]]:
-        place = self._place(table)
-        with explained(place, self._path):
+    def _columns(self, connection: sqlite3.Connection, table: str) -> list[SqliteColumn]:
+        with explained(self._place(table), self._path):
             columns = list_columns(connection, table) if any(known.name == table for known in self._tables) else []
-            if not columns:
-                raise DataError(f"{place}: no such table", hint=did_you_mean(table, [known.name for known in self._tables], "tables"))
-            readings, notes = plan_columns(connection, place, table, columns)
-        return readings, columns, notes
+        if not columns:
+            raise DataError(
+                f"{self._place(table)}: no such table", hint=did_you_mean(table, [known.name for known in self._tables], "tables")
+            )
+        return columns
+
+    def _plan(
+        self,
+        connection: sqlite3.Connection,
+        table: str,
+        columns: Sequence[SqliteColumn],
+        rows: Rows = Rows(),  # noqa: B008 - frozen
+        as_text: Sequence[str] = (),
+    ) -> Planned:
+        with explained(self._place(table), self._path):
+            return plan_columns(connection, self._place(table), table, columns, rows, as_text)
 
     def _place(self, table: str) -> str:
         return f"{self.context.source}.{table}"
+
+
+def _where_to_go_on(
+    connection: sqlite3.Connection, request: ExtractRequest, place: str, columns: Sequence[SqliteColumn]
+) -> tuple[Key, Cursor | None, str | None, Rows]:
+    """The key, what the last extraction left, the lowest key to read, and the rows that are read."""
+    key = Key.of(connection, request, place, columns)
+    if request.state is None:
+        return key, None, None, Rows()
+    before = Cursor.from_state(request.state, key.column.name, place)
+    low = before.low(request.lookback, place)
+    return key, before, low, key.rows(before.kind, low)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ducklake.errors import DataError
 from ducklake_connector_sql import convert
 from ducklake_connector_sql.batches import Convert, Reading
-from ducklake_connector_sqlite.schema import SqliteColumn, quote
+from ducklake_connector_sqlite.schema import Rows, SqliteColumn, quote
 
 _EXACT = 2**53
 """Whole numbers up to here are exact as floats."""
@@ -39,40 +39,69 @@ class ColumnFacts:
     misfits: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planned:
+    """How the columns of a table are read.
+
+    Attributes:
+        readings: One a column.
+        notes: Remarks on those that do not land as declared.
+        as_text: Those that land as text without being declared so.
+    """
+
+    readings: list[Reading]
+    notes: list[str]
+    as_text: tuple[str, ...]
+
+
 def plan_columns(
-    connection: sqlite3.Connection, place: str, table: str, columns: Sequence[SqliteColumn]
-) -> tuple[list[Reading], list[str]]:
-    """How each column is read, and remarks on those that do not land as declared.
+    connection: sqlite3.Connection, place: str, table: str, columns: Sequence[SqliteColumn], rows: Rows, as_text: Sequence[str] = ()
+) -> Planned:
+    """How each column is read.
 
     Args:
         connection: In the transaction that will read the rows.
         place: `source.table`.
         table: The table's name.
         columns: Its columns.
+        rows: Those that will be read.
+        as_text: Columns that are to land as text whatever they hold, as they did before.
 
     Raises:
         DataError: A column mixes bytes with anything else.
     """
-    declared = [column for column in columns if column.family != "any"]
-    open_question = [column for column in columns if column.family == "any"]
-    if declared and _some_misfit(connection, table, declared):
-        open_question = list(columns)
-    facts = dict(zip(open_question, _facts(connection, table, open_question), strict=True)) if open_question else {}
-    readings, notes = [], []
+    kept = [column for column in columns if column.name in as_text and column.family != "text"]
+    judged = [column for column in columns if column not in kept]
+    declared = [column for column in judged if column.family != "any"]
+    open_question = [column for column in judged if column.family == "any"]
+    if declared and _some_misfit(connection, table, declared, rows):
+        open_question = judged
+    facts = dict(zip(open_question, _facts(connection, table, open_question, rows), strict=True)) if open_question else {}
+    readings, notes, texts = [], [], [column.name for column in kept]
     for column in columns:
-        reading, note = _as_declared(column), None
+        reading, note = (_text(column.name) if column in kept else _as_declared(column)), None
         if column in facts:
-            reading, note = _by_values(place, column, facts[column])
+            found = facts[column]
+            reading, note = _by_values(place, column, found)
+            if reading.type == _text("").type and column.family != "text" and (found.texts or found.integers or found.reals):
+                texts.append(column.name)
         readings.append(reading)
         if note:
             notes.append(note)
-    return readings, notes
+    return Planned(readings, notes, tuple(texts))
 
 
-def _some_misfit(connection: sqlite3.Connection, table: str, columns: Sequence[SqliteColumn]) -> bool:
+def _text(name: str) -> Reading:
+    import pyarrow as pa
+
+    return Reading(name, pa.string(), convert.text_of_anything())
+
+
+def _some_misfit(connection: sqlite3.Connection, table: str, columns: Sequence[SqliteColumn], rows: Rows) -> bool:
     for start in range(0, len(columns), _COLUMNS_A_SCAN):
         conditions = " OR ".join(f"({misfit(column)})" for column in columns[start : start + _COLUMNS_A_SCAN])
-        if connection.execute(f"SELECT 1 FROM main.{quote(table)} AS t WHERE {conditions} LIMIT 1").fetchone() is not None:
+        statement = f"SELECT 1 FROM main.{quote(table)} AS t{rows.only(conditions)} LIMIT 1"
+        if connection.execute(statement, rows.parameters).fetchone() is not None:
             return True
     return False
 
@@ -118,11 +147,11 @@ def _no_timestamp(c: str) -> str:
     return f"{c} < '0001' OR (datetime({c}, '+0 days') IS NOT {c} AND NOT coalesce({moment}, 0))"
 
 
-def _facts(connection: sqlite3.Connection, table: str, columns: Sequence[SqliteColumn]) -> list[ColumnFacts]:
+def _facts(connection: sqlite3.Connection, table: str, columns: Sequence[SqliteColumn], rows: Rows) -> list[ColumnFacts]:
     found: list[ColumnFacts] = []
     for start in range(0, len(columns), _COLUMNS_A_SCAN):
         expressions = [fact for column in columns[start : start + _COLUMNS_A_SCAN] for fact in _fact_expressions(column)]
-        row = connection.execute(f"SELECT {', '.join(expressions)} FROM main.{quote(table)} AS t").fetchone()
+        row = connection.execute(f"SELECT {', '.join(expressions)} FROM main.{quote(table)} AS t{rows.where}", rows.parameters).fetchone()
         facts = [bool(value) for value in row]
         found += [ColumnFacts(*facts[at : at + _FACTS]) for at in range(0, len(facts), _FACTS)]
     return found

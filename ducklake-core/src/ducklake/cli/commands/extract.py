@@ -24,21 +24,23 @@ def command(
     tables: Annotated[
         list[str] | None, typer.Option("--table", metavar="TABLE", show_default=False, help="Only this table; may be repeated.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything anew, also where increments are extracted.")] = False,
     wait: Wait = 0,
 ) -> None:
     """Copy tables of sources into raw, each as a whole or not at all.
 
-    One table's failure does not stop the others.
+    Files, and tables with a key column, land only what is new since the last time. One table's failure does not stop the others.
 
     Args:
         cli: The call.
         sources: Names.
         everything: Whether to take all.
         tables: Only these.
+        full: Whether to begin anew.
         wait: Seconds.
     """
     one_of("sources", sources, everything)
     lake = cli.lake(wait=wait)
     with watched(cli) as progress:
-        result = lake.extract(*(sources or ()), all=everything, tables=tuple(tables or ()), progress=progress)
+        result = lake.extract(*(sources or ()), all=everything, tables=tuple(tables or ()), full=full, progress=progress)
     finish(cli, result)
