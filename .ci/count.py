@@ -18,6 +18,12 @@ def tests(folder: Path) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
+def missing_servers(folder: Path) -> set[str]:
+    """Why tests were skipped that only lacked a server: here that is a failure."""
+    skips = (skip.get("message", "") for report in folder.glob("junit-*.xml") for skip in ET.parse(report).getroot().iter("skipped"))
+    return {message for message in skips if message.startswith("needs a server")}
+
+
 def main(folder: Path) -> int:
     """Print what failed and `N passed, N failed`: tests, and the checks that are no tests.
 
@@ -37,6 +43,9 @@ def main(folder: Path) -> int:
         if not ran:
             print(f"failed: no test runs under the mark {report.stem.removeprefix('junit-mark-')}")
             failed += 1
+    for reason in sorted(missing_servers(folder)):
+        print(f"failed: a test was skipped: {reason}")
+        failed += 1
     if skipped:
         print(f"{skipped} skipped")
     print(f"{passed} passed, {failed} failed")

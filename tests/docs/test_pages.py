@@ -180,3 +180,11 @@ def test_site_builds(tmp_path):
         check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr
+
+
+def test_the_map_of_contributing_leads_to_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(core/[\w./]+|docs/[\w./]+|\.ci/[\w-]+|tests/[\w./]+)`", text)
+    assert named
+    for name in named:
+        assert (ROOT / name.replace("core/", "ducklake-core/src/ducklake/", 1) if name.startswith("core/") else ROOT / name).exists(), name

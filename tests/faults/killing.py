@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CALLS = (
@@ -52,13 +53,14 @@ def moments(project: Path, arguments: Sequence[str], scratch: Path) -> list[Mome
     return [Moment(call, number) for call, last in sorted(most.items()) for number in range(1, last + 1)]
 
 
-def killed(project: Path, arguments: Sequence[str], moment: Moment) -> bool:
+def killed(project: Path, arguments: Sequence[str], moment: Moment, env: Mapping[str, str] | None = None) -> bool:
     """Run a command and kill it (-9) at a moment.
 
     Args:
         project: The lake.
         arguments: Of `ducklake`.
         moment: When.
+        env: Further variables.
 
     Returns:
         Whether it came so far.
@@ -79,8 +81,36 @@ def killed(project: Path, arguments: Sequence[str], moment: Moment) -> bool:
         str(project),
         *arguments,
     ]
-    done = subprocess.run(command, capture_output=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, timeout=120, env={**os.environ, **(env or {})})
     return done.returncode != 0
+
+
+def failing(project: Path, arguments: Sequence[str], moment: Moment, error: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in which one system call fails.
+
+    Args:
+        project: The lake.
+        arguments: Of `ducklake`.
+        moment: Which call.
+        error: Its errno, for example `ENOSPC`.
+    """
+    inject = f"inject={moment.call}:error={error}:when={moment.number}"
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        f"trace={moment.call}",
+        "-e",
+        inject,
+        "-o",
+        "/dev/null",
+        DUCKLAKE,
+        "-C",
+        str(project),
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def copied(project: Path, target: Path) -> Path:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from faults.killing import DUCKLAKE, Moment, copied, has_strace, killed, moments
+from faults.killing import DUCKLAKE, Moment, copied, failing, has_strace, killed, moments
 
 pytestmark = pytest.mark.skipif(not has_strace(), reason="strace cannot trace here: apt-get install strace, and allow ptrace")
 
@@ -74,10 +74,8 @@ def check_raw(project: Path, rows: int) -> None:
     sizes = duckdb.sql(f"SELECT count(*) FROM read_parquet({[str(file) for file in files]}) GROUP BY _extraction_id").fetchall()
     assert {size for (size,) in sizes} <= RAW_SIZES
     assert len(sizes) == len(files)
-    listed = {
-        file["path"] for file in json.loads(ducklake(project, "catalog", "show", "raw.drops.clientes", "--json"))["results"][0]["files"]
-    }
-    assert {file.relative_to(project / "data").as_posix() for file in files} == listed
+    shown = json.loads(ducklake(project, "catalog", "show", "raw.drops.clientes", "--json"))["results"][0]
+    assert sorted(file["path"] for file in shown["files"]) == [file.relative_to(project / "data").as_posix() for file in files]
     check_private(project)
 
 
@@ -104,24 +102,58 @@ def check_private(project: Path) -> None:
     assert [path for path in orphans if not path.with_suffix(".reason.json").exists()] == []
 
 
-def sweep(start: Path, arguments: list[str], scratch: Path, check: Callable[[Path], None], *, every: int) -> int:
-    """Kill at every n-th moment, run again, check; returns how often it was killed."""
+Injury = Callable[[Path, list[str], Moment], bool]
+
+
+def sweep(start: Path, arguments: list[str], scratch: Path, check: Callable[[Path], None], *, every: int, injure: Injury = killed) -> int:
+    """Injure a command at every n-th moment, run it again, check; returns how often it was injured."""
     found = moments(copied(start, scratch / "count"), arguments, scratch)
-    kills = 0
-    for moment in _sampled(found, every):
+    injuries = 0
+    for moment in found[::every]:
         project = copied(start, scratch / str(moment))
-        kills += killed(project, arguments, moment)
+        injuries += injure(project, arguments, moment)
         ducklake(project, *arguments)
         try:
             check(project)
-        except AssertionError as error:
-            raise AssertionError(f"killed at {moment}: {error}") from error
+        except (AssertionError, duckdb.Error) as error:
+            raise AssertionError(f"injured at {moment}: {error}") from error
         shutil.rmtree(project)
-    return kills
+    return injuries
 
 
-def _sampled(found: list[Moment], every: int) -> Iterator[Moment]:
-    yield from found[::every]
+def refused(project: Path, arguments: list[str], moment: Moment) -> bool:
+    """The disk is full, or fails: one line and an exit code, never a traceback."""
+    done = failing(project, arguments, moment, "EIO" if moment.call in {"fsync", "fdatasync"} else "ENOSPC")
+    assert "Traceback" not in done.stderr, f"{moment}: {done.stderr}"
+    assert done.returncode in {0, 1, 2, 120}, f"{moment}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.returncode != 0
+
+
+COMMIT_BEFORE_LINK = """
+import ducklake.layers.raw as raw
+
+link, commit, waiting = raw.link_files, raw._commit, []
+raw.link_files = lambda *arguments: waiting.append(arguments)
+
+def commit_first(*arguments):
+    done = commit(*arguments)
+    for late in waiting:
+        link(*late)
+    return done
+
+raw._commit = commit_first
+"""
+
+
+def test_the_sweep_finds_an_order_that_loses_rows(lake: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "sitecustomize.py").write_text(COMMIT_BEFORE_LINK)
+    project = copied(lake, tmp_path / "lake")
+    assert killed(project, ["extract", "drops"], Moment("link", 1), {"PYTHONPATH": str(bad)})
+    ducklake(project, "extract", "drops")
+    with pytest.raises((AssertionError, duckdb.Error)):
+        check_raw(project, 3)
 
 
 @pytest.fixture(params=[pytest.param(17, id="sampled"), pytest.param(1, id="every-call", marks=pytest.mark.sweep)])
@@ -146,3 +178,13 @@ def test_a_killed_first_run_is_as_if_nothing_had_happened(extracted: Path, tmp_p
 
 def test_a_killed_later_run_is_as_if_nothing_had_happened(published: Path, tmp_path: Path, every: int) -> None:
     assert sweep(published, ["run", "limpios"], tmp_path, lambda project: check_staging(project, 4), every=every)
+
+
+def test_a_disk_that_fails_during_an_extraction_changes_nothing(extracted: Path, tmp_path: Path, every: int) -> None:
+    start = copied(extracted, tmp_path / "start")
+    (start / "clientes.csv").write_text(LATER)
+    assert sweep(start, ["extract", "drops"], tmp_path, lambda project: check_raw(project, 5), every=every, injure=refused)
+
+
+def test_a_disk_that_fails_during_a_run_changes_nothing(published: Path, tmp_path: Path, every: int) -> None:
+    assert sweep(published, ["run", "limpios"], tmp_path, lambda project: check_staging(project, 4), every=every, injure=refused)

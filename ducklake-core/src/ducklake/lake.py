@@ -15,7 +15,7 @@ from ducklake.api.results import CommandResult, TableResult
 from ducklake.api.tables import TableRef
 from ducklake.catalog import queries
 from ducklake.catalog.store import Catalog
-from ducklake.config.project import find_project, load_project
+from ducklake.config.project import SETTINGS, find_project, load_project, read_project
 from ducklake.errors import ConfigurationError, DataError, Problem, did_you_mean
 from ducklake.layers.store import LakePaths
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from ducklake.run.progress import ProgressCallback
 
 _log = logging.getLogger("ducklake")
+
+_CONSEQUENCES = frozenset({"unknown_source", "unknown_table", "unknown_pipeline"})
+"""Problems that may only follow from a block that could not be read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,12 +144,15 @@ class Lake:
         """
         from ducklake.plan.validate import validate_project
 
-        try:
-            project = self.project
-        except ConfigurationError as error:
-            return ValidationReport(error.problems, (), 0, 0)
-        with self.open_engine() as session:
-            problems, notes = validate_project(project, self.manager, self._facts(self._snapshot()), session)
+        project, problems = read_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+        notes: list[str] = []
+        if not any(problem.file == SETTINGS for problem in problems):
+            with self._open_engine(project) as session:
+                found, notes = validate_project(
+                    project, self._plugin_manager(project.settings.plugins), self._facts(self._snapshot()), session
+                )
+            # What hangs on a block that is wrong itself would only be noise.
+            problems += [problem for problem in found if not problems or problem.code not in _CONSEQUENCES]
         return ValidationReport(tuple(problems), tuple(notes), len(project.sources), len(project.pipelines))
 
     def extract(
@@ -214,13 +220,13 @@ class Lake:
 
         planner = self._planner()
         names, skipped, warnings = self._pipelines(planner, pipelines, all, with_upstream)
-        plans = self._plans(planner, names)
+        plans, raised = self._plans_around(planner, names)
         context, recovered = self._writing(progress, wait)
         if recovered:
             # A landing that died may have been finished: plan with what is there now.
-            plans = self._plans(planner, names)
-        results: list[TableResult] = [*skipped]
-        failed: set[str] = set()
+            plans, raised = self._plans_around(planner, names)
+        results: list[TableResult] = [*skipped, *(self._raised(name, problems[0]) for name, problems in raised.items())]
+        failed: set[str] = set(raised)
         with self._observed(RunEvent("run", tuple(names)), results):
             for plan in plans:
                 causes = [name for name in plan.upstream if name in failed]
@@ -331,6 +337,31 @@ class Lake:
                 "files": [dataclasses.asdict(file) for file in state.files],
             }
 
+    def rollback(self, table: str, to: int | None = None) -> dict[str, Any]:
+        """Make an earlier version of a staging or consume table the current one.
+
+        Args:
+            table: `layer.domain.table`.
+            to: Number of the version; None is the one before the current.
+
+        Returns:
+            Table, version before and version now.
+
+        Raises:
+            ConfigurationError: It is no such table.
+            DataError: There is no such version.
+            BusyError: Another process holds the table.
+        """
+        from ducklake.layers.publish import roll_back
+
+        try:
+            ref = TableRef.parse(table)
+        except ValueError as error:
+            raise ConfigurationError(str(error), code="unknown_table") from None
+        context, _ = self._writing(None, None)
+        before, now = roll_back(context.paths, context.catalog, ref, to, context.wait)
+        return {"table": str(ref), "before": before, "version": now, "status": "success"}
+
     def rebuild_catalog(self) -> RebuildResult:
         """Make a missing catalog anew from the footers of the files.
 
@@ -347,13 +378,16 @@ class Lake:
         Raises:
             ConfigurationError: A setting is refused.
         """
+        return self._open_engine(self.project)
+
+    def _open_engine(self, project: Project) -> EngineSession:
         from ducklake.api.engine import EngineError, EngineSettings
 
-        engine = self.project.settings.engine
+        engine = project.settings.engine
         spill = Path(engine.temp_directory).expanduser() if engine.temp_directory else self.paths.spill
-        settings = EngineSettings(engine.memory_limit, engine.threads, self.root / spill, self.project.settings.timezone)
+        settings = EngineSettings(engine.memory_limit, engine.threads, self.root / spill, project.settings.timezone)
         try:
-            return self.manager.engine(engine.type).cls().open(settings)
+            return self._plugin_manager(project.settings.plugins).engine(engine.type).cls().open(settings)
         except EngineError as error:
             raise ConfigurationError(f"config/settings.yaml: the engine refuses its settings: {error}", code="engine") from error
 
@@ -389,6 +423,17 @@ class Lake:
     def _plans(self, planner: Planner, names: Sequence[str]) -> list[PipelinePlan]:
         with self.open_engine() as session:
             return planner.plan(names, self._facts(self._snapshot()), session)
+
+    def _plans_around(self, planner: Planner, names: Sequence[str]) -> tuple[list[PipelinePlan], dict[str, tuple[Problem, ...]]]:
+        with self.open_engine() as session:
+            return planner.plan_around(names, self._facts(self._snapshot()), session)
+
+    def _raised(self, pipeline: str, problem: Problem) -> TableResult:
+        """The result of a pipeline whose plugin raised before anything could run."""
+        config = self.project.pipelines[pipeline].destination
+        table = str(TableRef(config.layer, config.domain, config.table))
+        error = dataclasses.replace(problem, message=self.redactor.redact(problem.message))
+        return TableResult("error", pipeline=pipeline, table=table, error=error, exit_code=1)
 
     def _writing(self, progress: ProgressCallback | None, wait: float | None) -> tuple[RunContext, bool]:
         """Everything a run works with, once what dead processes have left is mended, and whether there was any."""

@@ -1,10 +1,9 @@
-"""Type `sql` on servers: every type at its worst. Needs a server and its driver; says what to set otherwise."""
+"""Type `sql` on real servers: every type at its worst."""
 
 from __future__ import annotations
 
 import datetime as dt
 import decimal
-import os
 import uuid
 
 import pytest
@@ -22,13 +21,11 @@ def moment(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def server(variable: str, example: str):
+def server(fixture: str, driver: str, module: str, package: str):
     @pytest.fixture
-    def make(connector_context):
-        text = os.environ.get(variable)
-        if not text:
-            pytest.skip(f"needs a server: set {variable}, for example {example}")
-        url = sa.make_url(text)
+    def make(request, connector_context):
+        pytest.importorskip(module, reason=f"needs the driver: pip install '{package}'")
+        url = sa.make_url(request.getfixturevalue(fixture)).set(drivername=driver)
         name = f"ducklake_test_{uuid.uuid4().hex[:12]}"
         admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         with admin.connect() as connection:
@@ -51,8 +48,8 @@ def server(variable: str, example: str):
     return make
 
 
-postgresql = server("DUCKLAKE_TEST_POSTGRESQL_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
-mysql = server("DUCKLAKE_TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/mysql")
+postgresql = server("postgresql_url", "postgresql+psycopg", "psycopg", "psycopg[binary]")
+mysql = server("mysql_url", "mysql+pymysql", "pymysql", "pymysql")
 
 
 def one(connector, table="t"):

@@ -214,6 +214,17 @@ def test_wide_and_many_columns(shop):
     assert table["c699"].to_pylist() == ["699", "x"]
 
 
+@pytest.mark.parametrize("declared", ["INTEGER", "TEXT", "REAL", "DECIMAL(12,2)", "TIMESTAMP"])
+def test_a_table_as_wide_as_sqlite_takes_keeps_its_declared_types(shop, declared):
+    names = [f"c{at}" for at in range(2000)]
+    value = "2024-01-01 10:00:00" if declared == "TIMESTAMP" else "7"
+    connector = shop(
+        f"CREATE TABLE t ({', '.join(f'{name} {declared}' for name in names)})", f"INSERT INTO t SELECT {', '.join([repr(value)] * 2000)}"
+    )
+    table = read_table(connector, "t")
+    assert (table.num_columns, table.num_rows, len(set(table.schema.types))) == (2000, 1, 1)
+
+
 def test_batches_follow_the_width_of_the_rows(shop):
     connector = shop("CREATE TABLE t (v TEXT)", ("INSERT INTO t VALUES (?)", [("x" * 10_000,)] * 5000))
     with connector.open([]) as session:

@@ -220,7 +220,7 @@ class Engine(abc.ABC):
 
     Attributes:
         name: The word for `engine.type` in settings.yaml.
-        dialect: The dialect in sqlglot's words.
+        dialect: The dialect of SQL that it speaks.
     """
 
     name: ClassVar[str]

@@ -65,6 +65,27 @@ class ParsedSql:
                 raise SqlSyntaxError(f"no input {name!r}: write layer.domain.table or an input of this step; {hint}", name=name)
 
 
+def one_select(text: str) -> str:
+    """Make sure that a text is exactly one SELECT, whatever it reads.
+
+    It is parsed and nothing more: DuckDB's own splitting of statements would open files (`IMPORT DATABASE`) and turn
+    PRAGMAs into SELECTs.
+
+    Args:
+        text: SQL in DuckDB's dialect.
+
+    Returns:
+        The statement without what ends it.
+
+    Raises:
+        SqlSyntaxError: It cannot be parsed, is something else or several statements.
+    """
+    statements = _parse(text)
+    if len(statements) != 1:
+        raise SqlSyntaxError(f"there are {len(statements)} statements" if statements else "there is no statement")
+    return _without_semicolon(text)
+
+
 @lru_cache(maxsize=4096)
 def parse_select(text: str) -> ParsedSql:
     """Parse exactly one SELECT.

@@ -48,7 +48,6 @@ def literal(value: object) -> str:
 
     Raises:
         TypeError: No literal of that type can be written.
-        ValueError: Text with a zero byte.
     """
     match value:
         case None:
@@ -63,7 +62,7 @@ def literal(value: object) -> str:
             return f"CAST('{value}' AS DOUBLE)" if not value.is_finite() else f"{value:f}"
         case str():
             if "\0" in value:
-                raise ValueError("text with a zero byte cannot be written as a literal")
+                return "(" + " || chr(0) || ".join(literal(part) for part in value.split("\0")) + ")"
             return "'" + value.replace("'", "''") + "'"
         case bytes():
             return "'" + "".join(f"\\x{byte:02X}" for byte in value) + "'::BLOB"

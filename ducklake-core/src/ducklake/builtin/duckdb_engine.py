@@ -19,6 +19,7 @@ from ducklake.api.engine import (
     StagedFile,
     StagedFiles,
 )
+from ducklake.api.parse import SqlSyntaxError, one_select
 from ducklake.api.sql import literal, quote, quote_path
 from ducklake.api.tables import Column, Schema, TableRef
 
@@ -160,13 +161,10 @@ class DuckDBSession(EngineSession):
 
     def single_select(self, sql: str) -> str:
         """Parse and look; see `EngineSession.single_select`."""
-        with self._errors():
-            statements = self._connection.extract_statements(sql)
-        if len(statements) != 1:
-            raise EngineError("there is no statement" if not statements else f"there are {len(statements)} statements", kind="bind")
-        if statements[0].type.name != "SELECT":
-            raise EngineError(f"{statements[0].type.name} is not SELECT: the lake is read only", kind="bind")
-        return statements[0].query.strip().rstrip(";")
+        try:
+            return one_select(sql)
+        except SqlSyntaxError as error:
+            raise EngineError(str(error), kind="bind") from error
 
     def restrict(self, files: Sequence[Path]) -> None:
         """Allow reading these files only; see `EngineSession.restrict`."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ducklake.api.sql import literal
 from ducklake.api.tables import Schema, TableRef
 from ducklake.catalog.records import CheckRecord, ExtractionRecord, FileRecord, RunRecord, StatisticsRecord, VersionRecord
 
@@ -45,10 +46,7 @@ def record_empty_extraction(connection: Connection, record: ExtractionRecord) ->
     """
     _insert_extraction(connection, record, None, "empty", None)
     if record.state is not None:
-        connection.execute(
-            "UPDATE tables SET state = ? WHERE layer = 'raw' AND domain = ? AND table_name = ?",
-            [json.dumps(record.state), record.source, record.table],
-        )
+        connection.execute(f"UPDATE tables SET state = {literal(json.dumps(record.state))} {_where(record.ref)}")
 
 
 def record_failed_extraction(connection: Connection, record: ExtractionRecord, error: str) -> None:
@@ -74,22 +72,15 @@ def commit_version(connection: Connection, record: VersionRecord) -> int:
     """
     ref = record.ref
     now = _now()
-    row = connection.execute(
-        "SELECT coalesce(max(version), 0) + 1 FROM versions WHERE layer = ? AND domain = ? AND table_name = ?", _key(ref)
-    ).fetchone()
+    row = connection.execute(f"SELECT coalesce(max(version), 0) + 1 FROM versions {_where(ref)}").fetchone()
     version = int(row[0]) if row else 1
     schema_version = _schema_version(connection, ref, record.schema, now.isoformat())
-    connection.execute(
-        "UPDATE versions SET superseded = ? WHERE layer = ? AND domain = ? AND table_name = ? AND superseded IS NULL", [now, *_key(ref)]
-    )
-    connection.execute(
-        "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?)",
-        [*_key(ref), version, record.run_id, now, record.rows, record.size, schema_version],
-    )
+    connection.execute(f"UPDATE versions SET superseded = {literal(now)} {_where(ref)} AND superseded IS NULL")
+    _insert(connection, "versions", [[*_key(ref), version, record.run_id, now, None, record.rows, record.size, schema_version]])
     _insert_files(connection, ref, record.run_id, version, record.files, schema_version)
     _insert_statistics(connection, ref, record.run_id, record.statistics, record.rows)
     for table, input_version in record.inputs:
-        connection.execute("INSERT INTO lineage VALUES (?, ?, ?, ?, ?)", [record.run_id, *_key(table), input_version])
+        _insert(connection, "lineage", [[record.run_id, *_key(table), input_version]])
     _put_table(connection, ref, record.folder, record.format, "replace", version, schema_version, None)
     return version
 
@@ -103,41 +94,67 @@ def record_run(connection: Connection, record: RunRecord, checks: Sequence[Check
         checks: All that were judged.
         version: The version that it published, or None.
     """
-    connection.execute(
-        "INSERT INTO pipeline_runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    _insert(
+        connection,
+        "pipeline_runs",
         [
-            _next_id(connection, "pipeline_runs"),
-            record.run_id,
-            record.pipeline,
-            _timestamp(record.started),
-            record.source_layer,
-            *_key(record.destination),
-            version,
-            record.rows,
-            record.seconds,
-            record.status,
-            record.error,
+            [
+                _next_id(connection, "pipeline_runs"),
+                record.run_id,
+                record.pipeline,
+                _timestamp(record.started),
+                record.source_layer,
+                *_key(record.destination),
+                version,
+                record.rows,
+                record.seconds,
+                record.status,
+                record.error,
+            ]
         ],
     )
     now = _now()
     for check in checks:
-        connection.execute(
-            "INSERT INTO data_quality VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _insert(
+            connection,
+            "data_quality",
             [
-                _next_id(connection, "data_quality"),
-                record.run_id,
-                record.pipeline,
-                str(record.destination),
-                check.type,
-                json.dumps(list(check.columns)),
-                check.severity,
-                now,
-                check.passed,
-                check.failed_rows,
-                check.rows,
-                check.details,
+                [
+                    _next_id(connection, "data_quality"),
+                    record.run_id,
+                    record.pipeline,
+                    str(record.destination),
+                    check.type,
+                    json.dumps(list(check.columns)),
+                    check.severity,
+                    now,
+                    check.passed,
+                    check.failed_rows,
+                    check.rows,
+                    check.details,
+                ]
             ],
         )
+
+
+def set_current(connection: Connection, ref: TableRef, version: int) -> None:
+    """Make an earlier version the current one.
+
+    Args:
+        connection: Inside a transaction.
+        ref: A table of staging or consume.
+        version: One that is kept.
+    """
+    now = literal(_now())
+    connection.execute(f"UPDATE versions SET superseded = {now} {_where(ref)} AND superseded IS NULL AND version <> {version}")
+    connection.execute(f"UPDATE versions SET superseded = NULL {_where(ref)} AND version = {version}")
+    connection.execute(
+        f"""
+        UPDATE tables SET version = {version}, changed = {now},
+            schema_version = (SELECT schema_version FROM versions {_where(ref)} AND version = {version})
+        {_where(ref)}
+        """
+    )
 
 
 def forget_versions(connection: Connection, ref: TableRef, versions: Iterable[tuple[int, str]]) -> None:
@@ -150,34 +167,35 @@ def forget_versions(connection: Connection, ref: TableRef, versions: Iterable[tu
     """
     for version, run_id in versions:
         for table in ("versions", "files"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE layer = ? AND domain = ? AND table_name = ? AND version = ?", [*_key(ref), version]
-            )
-        connection.execute("DELETE FROM column_statistics WHERE owner = ?", [run_id])
+            connection.execute(f"DELETE FROM {table} {_where(ref)} AND version = {version}")
+        connection.execute(f"DELETE FROM column_statistics WHERE owner = {literal(run_id)}")
 
 
 def _insert_extraction(
     connection: Connection, record: ExtractionRecord, schema_version: int | None, status: str, error: str | None
 ) -> None:
-    connection.execute(
-        "INSERT INTO extractions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    _insert(
+        connection,
+        "extractions",
         [
-            _next_id(connection, "extractions"),
-            record.extraction_id,
-            record.source,
-            record.table,
-            _timestamp(record.started),
-            record.mode,
-            record.epoch,
-            record.rows,
-            record.size,
-            len(record.files),
-            record.files[0].path if record.files else None,
-            schema_version,
-            status,
-            record.seconds,
-            error,
-            json.dumps(list(record.notes)),
+            [
+                _next_id(connection, "extractions"),
+                record.extraction_id,
+                record.source,
+                record.table,
+                _timestamp(record.started),
+                record.mode,
+                record.epoch,
+                record.rows,
+                record.size,
+                len(record.files),
+                record.files[0].path if record.files else None,
+                schema_version,
+                status,
+                record.seconds,
+                error,
+                json.dumps(list(record.notes)),
+            ]
         ],
     )
 
@@ -185,57 +203,56 @@ def _insert_extraction(
 def _schema_version(connection: Connection, ref: TableRef, schema: Schema, detected: str) -> int:
     """The number of a schema; a new one is recorded if the columns differ from the newest."""
     row = connection.execute(
-        """
-        SELECT schema_version, columns FROM schema_versions
-        WHERE layer = ? AND domain = ? AND table_name = ? ORDER BY schema_version DESC LIMIT 1
-        """,
-        _key(ref),
+        f"SELECT schema_version, columns FROM schema_versions {_where(ref)} ORDER BY schema_version DESC LIMIT 1"
     ).fetchone()
     columns = json.dumps(schema.to_json())
     if row and row[1] == columns:
         return int(row[0])
     version = int(row[0]) + 1 if row else 1
-    connection.execute("INSERT INTO schema_versions VALUES (?, ?, ?, ?, ?, ?)", [*_key(ref), version, _timestamp(detected), columns])
+    _insert(connection, "schema_versions", [[*_key(ref), version, _timestamp(detected), columns]])
     return version
 
 
 def _insert_files(
     connection: Connection, ref: TableRef, owner: str, version: int, files: Iterable[FileRecord], schema_version: int
 ) -> None:
-    for file in files:
-        connection.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [file.path, *_key(ref), owner, version, file.part, file.rows, file.size, file.sha256, schema_version],
-        )
+    rows = [[file.path, *_key(ref), owner, version, file.part, file.rows, file.size, file.sha256, schema_version] for file in files]
+    _insert(connection, "files", rows)
 
 
 def _insert_statistics(connection: Connection, ref: TableRef, owner: str, statistics: Iterable[StatisticsRecord], rows: int) -> None:
+    values = []
     for column in statistics:
         fraction = column.nulls / rows if column.nulls is not None and rows else None
-        connection.execute(
-            "INSERT INTO column_statistics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*_key(ref), owner, column.column, column.nulls, fraction, column.minimum, column.maximum],
-        )
+        values.append([*_key(ref), owner, column.column, column.nulls, fraction, column.minimum, column.maximum])
+    _insert(connection, "column_statistics", values)
+
+
+def _insert(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows as literals of one statement: with bound parameters DuckDB looks for pandas at each call, which costs more."""
+    values = ", ".join(f"({', '.join(literal(value) for value in row)})" for row in rows)
+    if values:
+        connection.execute(f"INSERT INTO {table} VALUES {values}")
 
 
 def _put_table(
     connection: Connection, ref: TableRef, folder: str, file_format: str, mode: str, version: int, schema_version: int, state: str | None
 ) -> None:
+    columns = ("folder", "format", "mode", "version", "schema_version", "state", "changed")
     values: list[Any] = [folder, file_format, mode, version, schema_version, state, _now()]
-    updated = connection.execute(
-        """
-        UPDATE tables SET folder = ?, format = ?, mode = ?, version = ?, schema_version = ?, state = ?, changed = ?
-        WHERE layer = ? AND domain = ? AND table_name = ?
-        """,
-        [*values, *_key(ref)],
-    ).fetchone()
+    changes = ", ".join(f"{column} = {literal(value)}" for column, value in zip(columns, values, strict=True))
+    updated = connection.execute(f"UPDATE tables SET {changes} {_where(ref)}").fetchone()
     if not updated or not updated[0]:
-        connection.execute("INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*_key(ref), *values])
+        _insert(connection, "tables", [[*_key(ref), *values]])
 
 
 def _next_id(connection: Connection, table: str) -> int:
     row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
     return int(row[0]) if row else 1
+
+
+def _where(ref: TableRef) -> str:
+    return f"WHERE layer = {literal(ref.layer)} AND domain = {literal(ref.domain)} AND table_name = {literal(ref.table)}"
 
 
 def _key(ref: TableRef) -> list[str]:

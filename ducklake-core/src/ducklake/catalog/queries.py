@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ducklake.api.sql import literal
 from ducklake.api.tables import Schema, TableRef
 
 if TYPE_CHECKING:
@@ -87,43 +88,46 @@ class TableState:
 LakeSnapshot = Mapping[TableRef, TableState]
 
 
-def snapshot(connection: Connection | None) -> LakeSnapshot:
-    """All tables of the lake at this moment.
+def snapshot(connection: Connection | None, only: TableRef | None = None, *, published: bool = False) -> LakeSnapshot:
+    """Tables of the lake at this moment.
 
     Args:
         connection: From `Catalog.read`; None gives no tables.
+        only: Just this table, which is much cheaper in a large lake.
+        published: Just tables of staging and consume.
     """
     if connection is None:
         return {}
+    where = "WHERE layer <> 'raw'" if published else ""
+    if only is not None:
+        where = f"WHERE layer = {literal(only.layer)} AND domain = {literal(only.domain)} AND table_name = {literal(only.table)}"
     schemas: dict[TableRef, dict[int, Schema]] = {}
     for layer, domain, table, version, columns in connection.execute(
-        "SELECT layer, domain, table_name, schema_version, columns FROM schema_versions"
+        f"SELECT layer, domain, table_name, schema_version, columns FROM schema_versions {where}"
     ).fetchall():
         schemas.setdefault(TableRef(layer, domain, table), {})[version] = Schema.from_json(json.loads(columns))
     files: dict[TableRef, list[TableFile]] = {}
     for layer, domain, table, *values in connection.execute(
-        """
+        f"""
         SELECT layer, domain, table_name, path, owner, version, rows, bytes, sha256, schema_version
-        FROM files ORDER BY layer, domain, table_name, version, part
+        FROM files {where} ORDER BY layer, domain, table_name, version, owner, part
         """
     ).fetchall():
         files.setdefault(TableRef(layer, domain, table), []).append(TableFile(*values))
     nulls: dict[TableRef, dict[str, int]] = {}
     for layer, domain, table, column, count in connection.execute(
-        """
-        SELECT s.layer, s.domain, s.table_name, s.column_name, sum(s.null_count)
-        FROM column_statistics s
-        SEMI JOIN (
-            SELECT f.owner FROM files f JOIN tables t USING (layer, domain, table_name) WHERE f.version = t.version
-        ) current ON s.owner = current.owner
-        WHERE s.null_count IS NOT NULL
-        GROUP BY ALL
+        f"""
+        WITH current AS (SELECT layer, domain, table_name, version FROM tables {where}),
+        owners AS (SELECT DISTINCT f.owner FROM files f SEMI JOIN current USING (layer, domain, table_name, version))
+        SELECT layer, domain, table_name, column_name, sum(null_count)
+        FROM column_statistics SEMI JOIN owners USING (owner)
+        WHERE null_count IS NOT NULL GROUP BY ALL
         """
     ).fetchall():
         nulls.setdefault(TableRef(layer, domain, table), {})[column] = int(count)
     found = {}
     for layer, domain, table, folder, file_format, mode, version, schema_version, state, changed in connection.execute(
-        "SELECT layer, domain, table_name, folder, format, mode, version, schema_version, state, changed FROM tables"
+        f"SELECT layer, domain, table_name, folder, format, mode, version, schema_version, state, changed FROM tables {where}"
     ).fetchall():
         ref = TableRef(layer, domain, table)
         found[ref] = TableState(
@@ -142,6 +146,24 @@ def snapshot(connection: Connection | None) -> LakeSnapshot:
     return found
 
 
+def folders(connection: Connection | None, ref: TableRef) -> list[str]:
+    """The public folders of the other tables of the same layer and domain, relative to the data folder.
+
+    Args:
+        connection: From `Catalog.read`.
+        ref: A table.
+    """
+    if connection is None:
+        return []
+    rows = connection.execute(
+        f"""
+        SELECT folder FROM tables
+        WHERE layer = {literal(ref.layer)} AND domain = {literal(ref.domain)} AND table_name <> {literal(ref.table)}
+        """
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def is_committed(connection: Connection | None, owner: str) -> bool:
     """Whether an extraction or a run has been committed.
 
@@ -152,11 +174,10 @@ def is_committed(connection: Connection | None, owner: str) -> bool:
     if connection is None:
         return False
     row = connection.execute(
+        f"""
+        SELECT (SELECT count(*) FROM extractions WHERE extraction_id = {literal(owner)} AND status IN ('success', 'empty'))
+             + (SELECT count(*) FROM versions WHERE run_id = {literal(owner)})
         """
-        SELECT (SELECT count(*) FROM extractions WHERE extraction_id = $1 AND status IN ('success', 'empty'))
-             + (SELECT count(*) FROM versions WHERE run_id = $1)
-        """,
-        [owner],
     ).fetchone()
     return bool(row and row[0])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ from ducklake.errors import BusyError, CatalogError, DataError
 
 if TYPE_CHECKING:
     import duckdb
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": "1",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 
 WAIT_SECONDS = 30.0
 """How long a command waits for the catalog's own lock."""
@@ -38,6 +45,8 @@ class Catalog:
         self.path = data / "catalog.duckdb"
         self._data = data
         self._private = private
+        self._memory: duckdb.DuckDBPyConnection | None = None
+        self._busy = threading.Lock()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
@@ -102,9 +111,17 @@ class Catalog:
                 f"{self._data}: cannot write: {error.strerror or error}", hint="make the data folder writable", code="disk"
             ) from error
 
+    def check(self) -> None:
+        """Raise if the catalog is damaged, newer, or missing beside data files; an empty lake passes."""
+        with self.read() as connection:
+            if connection is not None:
+                for table in ("extractions", "pipeline_runs", "data_quality", "tables", "schema_versions", "files", "versions"):
+                    connection.execute(f"SELECT * FROM {table}").fetchall()
+
     @contextlib.contextmanager
     def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._open(path, read_only=False) as connection:
+            self._back_up(connection)
             connection.execute("BEGIN")
             try:
                 self._migrate(connection)
@@ -127,27 +144,34 @@ class Catalog:
 
     @contextlib.contextmanager
     def _open(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file, attached to a database in memory that is kept: a new one would cost more than the question."""
         import duckdb
 
-        connection = duckdb.connect(config={"threads": "1", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
-        try:
-            options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+        with self._busy:
+            connection = self._memory = self._memory or duckdb.connect(config=_CONFIG)
             try:
-                connection.execute(f"ATTACH {literal(str(path))} AS catalog ({options})")
-                connection.execute("USE catalog")
-            except duckdb.IOException as error:
-                raise self._unreadable(error) from error
-            except duckdb.Error as error:
-                raise self._damaged(error) from error
-            try:
-                yield connection
-            except (duckdb.InternalException, duckdb.SerializationException) as error:
-                raise self._damaged(error) from error
-            except duckdb.IOException as error:
-                raise self._unreadable(error) from error
-        finally:
-            with contextlib.suppress(Exception):
-                connection.close()
+                options = "READ_ONLY" if read_only else "STORAGE_VERSION 'v1.0.0'"
+                try:
+                    connection.execute(f"ATTACH {literal(str(path))} AS catalog ({options})")
+                    connection.execute("USE catalog")
+                except duckdb.IOException as error:
+                    raise self._unreadable(error) from error
+                except duckdb.Error as error:
+                    raise self._damaged(error) from error
+                try:
+                    yield connection
+                except (duckdb.InternalException, duckdb.SerializationException) as error:
+                    raise self._damaged(error) from error
+                except duckdb.IOException as error:
+                    raise self._unreadable(error) from error
+            except BaseException:
+                # Whatever state the database is in now, nobody shall meet it again.
+                self._memory = None
+                with contextlib.suppress(Exception):
+                    connection.close()
+                raise
+            connection.execute("USE memory")
+            connection.execute("DETACH catalog")
 
     def _unreadable(self, error: Exception) -> DataError | CatalogError:
         text = str(error).split("\n")[0]
@@ -162,7 +186,7 @@ class Catalog:
         text = str(error).split("\n")[0]
         return CatalogError(
             f"{self.path}: the catalog is damaged: {text}",
-            hint="no data is lost: move the file away and run `ducklake catalog rebuild`",
+            hint="no data is lost: run `ducklake catalog rebuild`",
             code="catalog_damaged",
         )
 
@@ -193,6 +217,49 @@ class Catalog:
             )
         return version
 
+    def _back_up(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Before an older catalog is migrated, keep it as it is."""
+        version = self._version(connection)
+        if not 0 < version < FORMAT_VERSION:
+            return
+        backup = self._private / f"catalog-version-{version}.duckdb"
+        draft = backup.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        connection.execute(f"ATTACH {literal(str(draft))} AS backup (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("COPY FROM DATABASE catalog TO backup")
+        connection.execute("DETACH backup")
+        os.replace(draft, backup)
+
+    def set_aside(self) -> Path | None:
+        """Move a damaged catalog out of the way, for a rebuild; a sound one stays.
+
+        Returns:
+            Where it is now; None if there was none.
+
+        Raises:
+            CatalogError: It is sound, or of a newer version.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            self.check()
+        except CatalogError as error:
+            if error.problem.code != "catalog_damaged":
+                raise
+        else:
+            raise CatalogError(
+                f"{self.path}: the catalog is sound",
+                hint="move it away if you want it made anew; the history of failures, runs and checks would be lost",
+                code="catalog_sound",
+            )
+        moved = self._private / f"catalog-damaged-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.duckdb"
+        with self._lock():
+            os.replace(self.path, moved)
+            log = self.path.with_name(self.path.name + ".wal")
+            if log.exists():
+                os.replace(log, moved.with_name(moved.name + ".wal"))
+        return moved
+
     def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
         before = self._version(connection)
         if before == FORMAT_VERSION:
@@ -200,7 +267,7 @@ class Catalog:
         for version in range(before + 1, FORMAT_VERSION + 1):
             connection.execute(MIGRATIONS[version])
         connection.execute("DELETE FROM lake WHERE key = 'format_version'")
-        connection.execute("INSERT INTO lake VALUES ('format_version', ?)", [str(FORMAT_VERSION)])
+        connection.execute("INSERT INTO lake (key, value) VALUES ('format_version', ?)", [str(FORMAT_VERSION)])
         if before == 0:
             created = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
-            connection.execute("INSERT INTO lake VALUES ('created', ?)", [created])
+            connection.execute("INSERT INTO lake (key, value) VALUES ('created', ?)", [created])

@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = dict(
         _own("extract", "Copy tables of sources into raw.", "Work"),
         _own("run", "Run pipelines: raw to staging to consume, checked.", "Work"),
         _own("plan", "Show what a pipeline would do, without doing it.", "Work"),
+        _own("rollback", "Make an earlier version of a table the current one.", "Work"),
         _own("catalog", "List tables, extractions, runs and checks.", "Look"),
         _own("query", "Run SQL over the lake, read only.", "Look"),
     ]

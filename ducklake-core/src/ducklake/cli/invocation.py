@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,20 @@ class Invocation:
         logs.configure(verbose=self.verbose, quiet=self.quiet)
         from ducklake.lake import Lake
 
-        lake = Lake(path or self.project, wait=wait)
-        self.redact = lake.redactor.redact
-        logging = lake.project.settings.logging
+        with self.working():
+            lake = Lake(path or self.project, wait=wait)
+            self.redact = lake.redactor.redact
+            logging = lake.project.settings.logging
         logs.configure(level=logging.level, form=logging.format, verbose=self.verbose, quiet=self.quiet, redact=self.redact)
         return lake
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Keep stdout for the command's own answer: what plugins and their children print meanwhile goes to stderr."""
+        from ducklake.run.guard import stdout_kept_clean
+
+        with stdout_kept_clean():
+            yield
 
     def say(self, text: str = "") -> None:
         """Print a line of a result, unless stdout is for a document.

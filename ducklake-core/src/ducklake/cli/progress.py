@@ -21,7 +21,7 @@ PATIENCE = 0.4
 
 @contextmanager
 def watched(cli: Invocation) -> Iterator[ProgressCallback]:
-    """Show the work of the block, if there is a terminal and nobody asked for quiet.
+    """Show the work of the block, if there is a terminal and nobody asked for quiet; nothing of it gets to stdout.
 
     A signal that a library took for a failure of its own ends the work at the next event.
 
@@ -40,7 +40,8 @@ def watched(cli: Invocation) -> Iterator[ProgressCallback]:
             bar.show(event)
 
     try:
-        yield callback
+        with cli.working():
+            yield callback
     finally:
         if bar is not None:
             bar.close()

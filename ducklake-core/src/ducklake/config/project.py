@@ -81,6 +81,25 @@ def load_project(root: Path, secrets: Callable[[Settings], SecretResolver | None
     Raises:
         ConfigurationError: Every problem of all files.
     """
+    project, problems = read_project(root, secrets)
+    if problems:
+        raise ConfigurationError(problems=problems)
+    return project
+
+
+def read_project(root: Path, secrets: Callable[[Settings], SecretResolver | None] | None = None) -> tuple[Project, list[Problem]]:
+    """As `load_project`, with what is right and what is wrong side by side, for whoever reports all at once.
+
+    Args:
+        root: The folder that holds `config/`.
+        secrets: Makes what answers `${secret:...}`, once the settings are known.
+
+    Returns:
+        The project without the blocks that make no sense, and every problem.
+
+    Raises:
+        ConfigurationError: There is no project.
+    """
     root = root.expanduser().absolute()
     if not (root / SOURCES).is_file():
         raise ConfigurationError(f"{root}: no lake here, {SOURCES} is missing", code="no_project", hint="make one with: ducklake init NAME")
@@ -92,9 +111,8 @@ def load_project(root: Path, secrets: Callable[[Settings], SecretResolver | None
         environment = dataclasses.replace(environment, secrets=_when_needed(secrets, settings))
     sources = _blocks(SourceConfig, _read(root, SOURCES, problems), "sources", environment, problems)
     pipelines = _blocks(PipelineConfig, _read(root, PIPELINES, problems), "pipelines", environment, problems)
-    if problems:
-        raise ConfigurationError(problems=sorted(problems, key=_order))
-    return Project(root, settings, sources, pipelines, environment.redactor, environment, settings_node)
+    project = Project(root, settings, sources, pipelines, environment.redactor, environment, settings_node)
+    return project, sorted(problems, key=_order)
 
 
 def _order(problem: Problem) -> tuple[int, int, int]:

@@ -11,11 +11,13 @@ import datetime as dt
 from pathlib import Path
 
 from ducklake.api.tables import TableRef
-from ducklake.catalog.commits import forget_versions
-from ducklake.catalog.queries import LakeSnapshot, TableState, versions
+from ducklake.catalog.commits import forget_versions, set_current
+from ducklake.catalog.locks import locked
+from ducklake.catalog.queries import LakeSnapshot, TableState, snapshot, versions
 from ducklake.catalog.store import Catalog
+from ducklake.errors import ConfigurationError, DataError
 from ducklake.layers.names import encode, lock_key
-from ducklake.layers.store import LakePaths, make_folder, put_over, remove_tree, same_file, sync_folder
+from ducklake.layers.store import LakePaths, disk_errors, make_folder, put_over, remove_tree, same_file, sync_folder
 
 GRACE = dt.timedelta(minutes=10)
 """How long a superseded version stays at least, for readers that have just opened it."""
@@ -87,6 +89,44 @@ def prune(paths: LakePaths, catalog: Catalog, ref: TableRef, keep: int) -> None:
         forget_versions(connection, ref, old)
     for _, run_id in old:
         remove_tree(version_folder(paths, ref, run_id))
+
+
+def roll_back(paths: LakePaths, catalog: Catalog, ref: TableRef, to: int | None, wait: float) -> tuple[int, int]:
+    """Make an earlier version the current one; the versions after it stay, and can be rolled forward to.
+
+    Args:
+        paths: Of the lake.
+        catalog: Of the lake.
+        ref: A table of staging or consume.
+        to: Number of the version; None is the one before the current.
+        wait: Seconds to wait for the table.
+
+    Returns:
+        Numbers of the version before and now.
+
+    Raises:
+        ConfigurationError: It is a raw table: raw is append only.
+        DataError: There is no such table or version.
+        BusyError: Another process holds the table.
+    """
+    if ref.layer == "raw":
+        raise ConfigurationError(f"{ref}: raw is append only, there is nothing to roll back", hint="name a table of staging or consume")
+    with locked(paths.lock(lock_key(ref)), str(ref), wait=wait):
+        with catalog.read() as connection:
+            table = snapshot(connection, ref).get(ref)
+            kept = [int(row["version"]) for row in versions(connection, ref)]
+        if table is None:
+            raise DataError(f"{ref}: no such table in the lake", hint="ducklake catalog", code="no_such_table")
+        target = to if to is not None else next((version for version in kept if version < table.version), None)
+        if target not in kept:
+            what = f"no version {to}" if to is not None else f"no version before {table.version}"
+            raise DataError(f"{ref}: {what} is kept", hint=f"kept are {', '.join(map(str, kept))}", code="no_such_version")
+        with catalog.write() as connection:
+            set_current(connection, ref, target)
+            current = snapshot(connection, ref)[ref]
+        with disk_errors(paths.data):
+            show_public(paths, current)
+    return table.version, target
 
 
 def unshown(paths: LakePaths, tables: LakeSnapshot) -> list[TableState]:

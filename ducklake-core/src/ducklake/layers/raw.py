@@ -74,7 +74,12 @@ def complete_files(
 
 
 def land(
-    paths: LakePaths, catalog: Catalog, folder: Path, record: ExtractionRecord, files: Iterable[tuple[Path, FileRecord]]
+    paths: LakePaths,
+    catalog: Catalog,
+    folder: Path,
+    record: ExtractionRecord,
+    files: Iterable[tuple[Path, FileRecord]],
+    known: Iterable[str],
 ) -> tuple[ExtractionRecord, int]:
     """Give finished files their public names and commit the extraction. The table's lock is held.
 
@@ -84,6 +89,7 @@ def land(
         folder: The private folder that holds the files; it is gone afterwards.
         record: What is to be committed, without files.
         files: The private files, with records whose paths are still empty.
+        known: Paths that the catalog lists for this table.
 
     Returns:
         The record with its files, and the schema version.
@@ -95,7 +101,7 @@ def land(
     finished = list(files)
     started = dt.datetime.fromisoformat(record.started)
     day = f"{record.folder}/{partition(started)}"
-    first = _next_number(paths, day)
+    first = _next_number(paths, day, known)
     named = tuple(dataclasses.replace(item, path=f"{day}/{file_name(first + at)}") for at, (_, item) in enumerate(finished))
     record = dataclasses.replace(record, files=named)
     document = {"record": record.to_json(), "private": {item.path: path.name for item, (path, _) in zip(named, finished, strict=True)}}
@@ -186,9 +192,9 @@ def _has_happened(catalog: Catalog, owner: str) -> bool:
         return True
 
 
-def _next_number(paths: LakePaths, day: str) -> int:
-    """A number that no file of that day has or had: public files and orphans are looked at."""
-    numbers = [0]
+def _next_number(paths: LakePaths, day: str, known: Iterable[str]) -> int:
+    """A number that no file of that day has or had: public files, orphans and what the catalog lists are looked at."""
+    numbers = [0, *(file_number(path.rpartition("/")[2]) for path in known if path.rpartition("/")[0] == day)]
     for folder in (paths.absolute(day), paths.orphans / day):
         if folder.is_dir():
             numbers += [file_number(entry.name) for entry in folder.iterdir()]

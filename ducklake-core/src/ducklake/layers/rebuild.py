@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ducklake.api.tables import Schema, TableRef
-from ducklake.catalog.commits import commit_extraction, commit_version
+from ducklake.catalog.commits import commit_extraction, commit_version, set_current
 from ducklake.catalog.records import ExtractionRecord, FileRecord, VersionRecord
 from ducklake.catalog.store import Catalog
-from ducklake.errors import CatalogError, DataError
+from ducklake.errors import DataError
 from ducklake.layers.names import file_number
-from ducklake.layers.store import LakePaths, digest
+from ducklake.layers.store import LakePaths, digest, same_file
 
 if TYPE_CHECKING:
     from ducklake.api.writer import StorageWriter
@@ -48,18 +48,17 @@ def rebuild(paths: LakePaths, catalog: Catalog, writer: StorageWriter, report: R
 
     Args:
         paths: Of the lake.
-        catalog: Of the lake; its file must not exist.
+        catalog: Of the lake; it is missing or damaged. A damaged one is moved into the private folder.
         writer: Reads the footers.
         report: Told in one line about each thing restored.
 
     Raises:
-        CatalogError: There is a catalog already.
+        CatalogError: There is a sound catalog.
     """
-    if catalog.path.exists():
-        raise CatalogError(
-            f"{catalog.path}: there is a catalog", hint="move it away first; a rebuild loses the history of failures, runs and checks"
-        )
+    moved = catalog.set_aside()
     skipped: list[str] = []
+    if moved is not None:
+        report(f"the damaged catalog is kept as {moved}")
     extractions = _extractions(paths, writer, skipped)
     versions = _versions(paths, writer, skipped)
     catalog.create(beside_files=True)
@@ -70,6 +69,10 @@ def rebuild(paths: LakePaths, catalog: Catalog, writer: StorageWriter, report: R
         for version in versions:
             commit_version(connection, version)
             report(f"{version.ref}: run {version.run_id}, {version.rows} rows")
+        for ref in dict.fromkeys(version.ref for version in versions):
+            shown = _shown_version(paths, [version for version in versions if version.ref == ref])
+            if shown is not None:
+                set_current(connection, ref, shown)
     tables = {record.ref for record in extractions} | {version.ref for version in versions}
     return RebuildResult(len(tables), len(extractions), len(versions), tuple(skipped))
 
@@ -143,6 +146,15 @@ def _version(paths: LakePaths, parts: list[tuple[dict[str, str], Path]], last: d
         statistics=(),
         inputs=tuple((TableRef(*ref), int(version)) for ref, version in inputs),
     )
+
+
+def _shown_version(paths: LakePaths, versions: list[VersionRecord]) -> int | None:
+    """The number of the version that the public paths show: after a rollback it is not the last one."""
+    for number, version in reversed(list(enumerate(versions, 1))):
+        public = paths.absolute(version.folder)
+        if all(same_file(paths.absolute(file.path), public / Path(file.path).name) for file in version.files):
+            return number
+    return None
 
 
 def _file(paths: LakePaths, path: Path, pairs: dict[str, str]) -> FileRecord:

@@ -43,12 +43,12 @@ def recover(paths: LakePaths, catalog: Catalog, report: Report) -> bool:
                     for folder in sorted(remains):
                         _recover_one(paths, catalog, folder, report)
         with catalog.read() as connection:
-            tables = snapshot(connection)
+            tables = snapshot(connection, published=True)
         for state in unshown(paths, tables):
             found = True
             with contextlib.suppress(BusyError), locked(paths.lock(lock_key(state.ref)), str(state.ref)):
                 with catalog.read() as connection:
-                    current = snapshot(connection)[state.ref]
+                    current = snapshot(connection, state.ref)[state.ref]
                 show_public(paths, current)
                 report(f"{state.ref}: the public files show version {current.version} again")
     return found
@@ -103,7 +103,7 @@ def _not_adoptable(paths: LakePaths, catalog: Catalog, folder: Path, document: d
         if public.exists() and not same_file(private, public):
             return f"another file has the name {file.path}"
     with catalog.read() as connection:
-        current = snapshot(connection).get(record.ref)
+        current = snapshot(connection, record.ref).get(record.ref)
     if record.epoch < (current.version if current else 0):
         return "a newer extraction has landed since"
     if record.mode == "incremental" and (current.state if current else None) != record.state_before:

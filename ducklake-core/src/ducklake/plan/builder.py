@@ -11,6 +11,7 @@ from ducklake.plan.binder import Binder, Facts
 from ducklake.plan.graph import Graph, build_graph
 from ducklake.plan.load import LoadedPipeline, load_pipeline
 from ducklake.plan.model import PipelinePlan
+from ducklake.plan.problems import RAISED
 
 if TYPE_CHECKING:
     from ducklake.config.project import Project
@@ -64,9 +65,29 @@ class Planner:
             ConfigurationError: Everything that is wrong with these pipelines.
         """
         plans, problems = self.attempt(names, facts, session)
-        if problems:
-            raise ConfigurationError(problems=problems) if any(p.code != "bind" for p in problems) else BindError(problems=problems)
+        _refuse(problems)
         return plans
+
+    def plan_around(
+        self, names: Iterable[str], facts: Facts, session: EngineSession
+    ) -> tuple[list[PipelinePlan], dict[str, tuple[Problem, ...]]]:
+        """As `plan`, but a pipeline whose plugin raised is only left out: its failure is no other pipeline's.
+
+        Args:
+            names: As for `plan`.
+            facts: As for `plan`.
+            session: As for `plan`.
+
+        Returns:
+            The plans, and what plugins raised by pipeline.
+
+        Raises:
+            ConfigurationError: Everything else that is wrong with these pipelines.
+        """
+        plans, problems, wrong = self._bound(names, facts, session)
+        raised = {name: tuple(own) for name, own in wrong.items() if all(problem.code == RAISED for problem in own)}
+        _refuse([*problems, *(problem for name, own in wrong.items() if name not in raised for problem in own)])
+        return plans, raised
 
     def attempt(self, names: Iterable[str], facts: Facts, session: EngineSession) -> tuple[list[PipelinePlan], list[Problem]]:
         """As `plan`, with what is wrong instead of raising it.
@@ -76,11 +97,28 @@ class Planner:
             facts: As for `plan`.
             session: As for `plan`.
         """
+        plans, problems, wrong = self._bound(names, facts, session)
+        return plans, _in_order([*problems, *(problem for own in wrong.values() for problem in own)])
+
+    def _bound(
+        self, names: Iterable[str], facts: Facts, session: EngineSession
+    ) -> tuple[list[PipelinePlan], list[Problem], dict[str, list[Problem]]]:
+        """The plans, what is wrong with the pipelines as a whole, and what is wrong with each."""
         order = self.graph.sorted(names)
-        problems = self.graph.problems_of(order)
         binder = Binder(self.pipelines, self.graph, self.project.sources, order, facts, session)
-        plans = [plan for name in order if (plan := binder.plan(self.pipelines[name], problems))]
-        return plans, sorted(dict.fromkeys(problems), key=lambda problem: (problem.file or "", problem.line or 0))
+        wrong: dict[str, list[Problem]] = {name: [] for name in order}
+        plans = [plan for name in order if (plan := binder.plan(self.pipelines[name], wrong[name]))]
+        return plans, self.graph.problems_of(order), {name: own for name, own in wrong.items() if own}
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file or "", problem.line or 0))
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    found = _in_order(problems)
+    if found:
+        raise ConfigurationError(problems=found) if any(p.code != "bind" for p in found) else BindError(problems=found)
 
 
 def plan_pipelines(

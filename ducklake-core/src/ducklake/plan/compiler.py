@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ducklake.api.engine import EngineError, EngineSession
 from ducklake.api.sql import quote, quote_path
@@ -15,6 +15,8 @@ from ducklake.plan.load import LoadedPipeline, LoadedStep
 from ducklake.plan.model import PythonStage, SqlStage, Stage, stage_ref
 from ducklake.plan.problems import step_problem
 from ducklake.plan.statement import Statement, select_columns, select_nothing
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class _Compiler:
 
     def _sql_of(self, step: LoadedStep, transform: Transform[Any], context: TransformContext) -> tuple[str, Schema]:
         try:
-            return transform.to_sql(self._inputs, context), transform.output(self._inputs, context)
+            sql = _answered("to_sql", transform.to_sql(self._inputs, context), str)
+            return sql, _answered("output", transform.output(self._inputs, context), Schema)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything
@@ -109,7 +112,7 @@ class _Compiler:
         schema = self._flush()
         inputs = [Relation(quote_path(*_parts(stage_ref(self._pipeline.name, len(self._stages)))), schema)]
         try:
-            output = transform.output(inputs, context)
+            output = _answered("output", transform.output(inputs, context), Schema)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything
@@ -159,6 +162,13 @@ class _Compiler:
         names = [name for relation in self._inputs for name in relation.schema.names] if known is None else known
         tables = [name for ref in step.reads for name in self._tables[ref].schema.names]
         return BindError(problems=[step_problem(step.node, error, step.plugin, [*names, *tables])])
+
+
+def _answered(method: str, answer: T, kind: type[T]) -> T:
+    """What a plugin's method returned, if it is what it has to be."""
+    if not isinstance(answer, kind):
+        raise TypeError(f"{method}() returned a {type(answer).__name__}, not a {kind.__name__}")
+    return answer
 
 
 def _parts(ref: TableRef) -> tuple[str, str, str]:

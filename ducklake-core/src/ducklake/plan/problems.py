@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 
+RAISED = "plugin"
+"""The code of a problem that is a plugin's own exception."""
+
 
 def step_problem(node: Node, error: BaseException, plugin: PluginInfo, known: Sequence[str] = ()) -> Problem:
     """Say what is wrong with a step or check.
@@ -47,7 +50,7 @@ def step_problem(node: Node, error: BaseException, plugin: PluginInfo, known: Se
             return node.problem(found.code, found.message, hint=found.hint)
         case _:
             text = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(": ")
-            return node.problem("plugin", f"{plugin.title} raised {text}", hint="run again with -v for the traceback")
+            return node.problem(RAISED, f"{plugin.title} raised {text}", hint="run again with -v for the traceback")
 
 
 def name_problem(node: Node, code: str, message: str, name: str | None, hint: str | None) -> Problem:

@@ -12,6 +12,7 @@ from ducklake.plan.extraction import plan_source
 
 if TYPE_CHECKING:
     from ducklake.config.project import Project
+    from ducklake.plugins.info import PluginInfo
     from ducklake.plugins.manager import PluginManager
 
 
@@ -27,7 +28,7 @@ def validate_project(project: Project, manager: PluginManager, facts: Facts, ses
     Returns:
         What is wrong, in the order of files and lines, and remarks.
     """
-    problems: list[Problem] = []
+    problems: list[Problem] = list(manager.required_problems())
     for source in project.sources.values():
         if source.enabled:
             plan_source(project, manager, source, problems)
@@ -35,7 +36,13 @@ def validate_project(project: Project, manager: PluginManager, facts: Facts, ses
     enabled = [name for name, pipeline in planner.pipelines.items() if pipeline.config.enabled]
     plans, found = planner.attempt(enabled, facts, session)
     everything = dict.fromkeys([*problems, *found])
-    return sorted(everything, key=_place), [note for plan in plans for note in plan.notes]
+    notes = [f"{plugin.title} is broken and gives nothing: {plugin.error}" for plugin in manager.all_plugins() if _broken_local(plugin)]
+    return sorted(everything, key=_place), [*notes, *(note for plan in plans for note in plan.notes)]
+
+
+def _broken_local(plugin: PluginInfo) -> bool:
+    """lake_plugins.py has no name that anybody asks for, so that its failure would stay unseen."""
+    return plugin.kind == "local" and plugin.status == "broken"
 
 
 def _place(problem: Problem) -> tuple[int, str, int]:

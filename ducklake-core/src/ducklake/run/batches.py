@@ -26,6 +26,9 @@ def check_schema(place: str, schema: pa.Schema) -> None:
     """
     if not len(schema):
         raise DataError(f"{place}: the table has no columns")
+    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{place}: two columns have the name {twice!r}", hint="rename one at the source, or read a view")
     for field in schema:
         problem = _problem(field.type)
         if problem:
@@ -61,7 +64,8 @@ def _problem(kind: pa.DataType) -> str | None:
 def landing_names(names: Iterable[str]) -> dict[str, str]:
     """Names under which columns land, where their own cannot be kept.
 
-    The engine compares names without case, and some names are ours: such a column gets `_2`, `_3`, ... appended.
+    The engine compares names without case, and some names are ours: such a column gets `_2`, `_3`, ... appended. It takes
+    no empty names, no zero bytes and nothing but Unicode: such a column gets a name like its own.
 
     Args:
         names: The source's columns.
@@ -74,15 +78,22 @@ def landing_names(names: Iterable[str]) -> dict[str, str]:
     reserved = taken | {name.casefold() for name in everything}
     renamed = {}
     for name in everything:
-        if name.casefold() in taken:
+        usable = _usable(name)
+        if usable.casefold() in (taken if usable == name else reserved):
             number = 2
-            while f"{name}_{number}".casefold() in reserved:
+            while f"{usable}_{number}".casefold() in reserved:
                 number += 1
-            renamed[name] = f"{name}_{number}"
-            reserved.add(renamed[name].casefold())
-            taken.add(renamed[name].casefold())
+            usable = f"{usable}_{number}"
+        if usable != name:
+            renamed[name] = usable
+            reserved.add(usable.casefold())
+            taken.add(usable.casefold())
         taken.add(name.casefold())
     return renamed
+
+
+def _usable(name: str) -> str:
+    return name.replace("\0", "_").encode("utf-8", "backslashreplace").decode() or "column"
 
 
 def checked(
@@ -112,6 +123,10 @@ def checked(
                 raise DataError(f"{place}.{field.name}: NULL in a column that the schema declares as NOT NULL")
             if pa.types.is_timestamp(field.type):
                 _check_earliest(place, field.name, column)
+            try:
+                column.validate(full=True)
+            except pa.ArrowException as error:
+                raise DataError(f"{place}.{field.name}: the connector made a column that is no {field.type}: {error}") from error
         if batch.num_rows:
             yield pa.RecordBatch.from_arrays(batch.columns, schema=target)
             progress(batch.num_rows)

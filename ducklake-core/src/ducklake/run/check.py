@@ -65,6 +65,8 @@ def run_checks(session: EngineSession, relation: Relation, checks: Sequence[Load
             result = check.check.evaluate(found, rows)
         if not isinstance(result, CheckResult):
             raise StepError(f"{_place(check, pipeline)}: {check.plugin.title} returned {type(result).__name__}, not a CheckResult")
+        if not isinstance(result.failed_rows, int) or result.failed_rows < 0:
+            raise StepError(f"{_place(check, pipeline)}: {check.plugin.title} counted {result.failed_rows!r} failed rows")
         reports.append(_report(check, result, rows))
     return reports
 

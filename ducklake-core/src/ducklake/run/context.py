@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import logging
 
     from ducklake.api.engine import EngineSession
-    from ducklake.catalog.queries import LakeSnapshot
+    from ducklake.api.tables import TableRef
+    from ducklake.catalog.queries import LakeSnapshot, TableState
     from ducklake.catalog.store import Catalog
     from ducklake.config.references import Redactor
     from ducklake.layers.store import LakePaths
@@ -72,3 +73,14 @@ class RunContext:
 
         with self.catalog.read() as connection:
             return snapshot(connection)
+
+    def table(self, ref: TableRef) -> tuple[TableState | None, list[str]]:
+        """One table at this moment, and the folders of its neighbours.
+
+        Args:
+            ref: Its name; it need not exist.
+        """
+        from ducklake.catalog.queries import folders, snapshot
+
+        with self.catalog.read() as connection:
+            return snapshot(connection, ref).get(ref), folders(connection, ref)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ducklake.api.engine import EngineError, FileSpec, StagedFiles
 from ducklake.api.events import SchemaChange, StepEvent
+from ducklake.api.extraction import Extraction
 from ducklake.api.results import TableResult
 from ducklake.api.sql import literal, quote
 from ducklake.api.tables import METADATA_COLUMNS, Column, Schema, TableRef
@@ -33,7 +34,7 @@ from ducklake.run.progress import ProgressEvent
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
     from ducklake.api.engine import EngineSession
-    from ducklake.api.extraction import Extraction, ExtractRequest, Overlap
+    from ducklake.api.extraction import ExtractRequest, Overlap
     from ducklake.api.writer import StorageWriter
     from ducklake.catalog.queries import TableState
     from ducklake.plugins.manager import PluginInfo
@@ -104,13 +105,14 @@ def _extract_locked(
     context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float, *, anew: bool
 ) -> TableResult:
     place = f"{source.name}.{request.table}"
-    tables = context.snapshot()
-    current = tables.get(record.ref)
-    others = [table.folder for ref, table in tables.items() if ref != record.ref and (ref.layer, ref.domain) == ("raw", source.name)]
+    current, others = context.table(record.ref)
     # An increment goes on where the last one ended; everything else begins an epoch of its own.
     goes_on = current is not None and request.mode == current.mode == "incremental" and not anew
     with guarded(source.plugin, place):
         extraction = source.session.extract(dataclasses.replace(request, state=current.state if current and goes_on else None))
+        if not isinstance(extraction, Extraction):
+            raise TypeError(f"extract() returned a {type(extraction).__name__}, not an Extraction")
+        json.dumps(extraction.state)
     record = dataclasses.replace(
         record,
         folder=current.folder if current else table_folder(record.ref, others),
@@ -135,7 +137,8 @@ def _extract_locked(
     except BaseException:
         remove_tree(folder)
         raise
-    record, schema_version = land(context.paths, context.catalog, folder, record, files)
+    known = [file.path for file in current.files] if current else []
+    record, schema_version = land(context.paths, context.catalog, folder, record, files, known)
     _after_commit(context, source, record, current, schema_version)
     return TableResult(
         "success",
@@ -220,8 +223,10 @@ def _relation(context: RunContext, source: SourceRun, place: str, extraction: Ex
         return f"({extraction.relation})", names
     import pyarrow as pa
 
-    schema = extraction.schema
-    assert schema is not None
+    with guarded(source.plugin, place):
+        schema = extraction.schema
+        if not isinstance(schema, pa.Schema):
+            raise TypeError(f"the schema of an Extraction is a {type(schema).__name__}, not an Arrow schema")
     check_schema(place, schema)
     # Columns travel by position: the engine could not tell apart names that differ by case only.
     target = pa.schema([pa.field(_STREAMED.format(at), field.type) for at, field in enumerate(schema)])

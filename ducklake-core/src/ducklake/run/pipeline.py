@@ -258,7 +258,10 @@ def _show(context: RunContext, ref: TableRef) -> None:
     """The public paths follow. The version is committed: what fails here is mended by the next command."""
     try:
         with disk_errors(context.paths.data):
-            show_public(context.paths, context.snapshot()[ref])
+            current, _ = context.table(ref)
+            if current is None:
+                raise InternalError(f"{ref}: committed, but not in the catalog")
+            show_public(context.paths, current)
             prune(context.paths, context.catalog, ref, context.keep_versions)
     except DataError as error:
         context.log.warning("%s is published, but its public files lag behind: %s", ref, context.redactor.redact(str(error)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ducklake.api.engine import EngineError
+from ducklake.api.sql import quote
 from ducklake.errors import BindError, ConfigurationError, did_you_mean
 from ducklake.layers.scan import scan_table
 from ducklake.run.guard import engine_failure
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ducklake.layers.store import LakePaths
     from ducklake.plugins.manager import PluginManager
 
+_LOSSY_IN_ARROW = frozenset({"TIME WITH TIME ZONE", "BIT", "BIGNUM", "HUGEINT", "UHUGEINT", "INTERVAL"})
 _LISTINGS = ("information_schema", "duckdb_", "pg_catalog", "sqlite_master", "show ", "show\n", "pragma")
 
 
@@ -47,11 +49,20 @@ def run_query(paths: LakePaths, manager: PluginManager, session: EngineSession, 
     session.restrict([paths.absolute(file.path) for table in wanted for file in table.current_files])
     try:
         schema = session.describe(f"SELECT * FROM (\n{sql}\n)")
-        return schema, session.stream(sql).read_all()
+        return schema, session.stream(_exact(sql, schema)).read_all()
     except EngineError as error:
         if error.kind == "bind":
             raise BindError(f"query: {error}", hint=_hint(error, tables), code="query") from error
         raise engine_failure("query", error) from error
+
+
+def _exact(sql: str, schema: Schema) -> str:
+    """The statement with columns as text where Arrow would lose part of the value, as it does of an offset."""
+    lossy = [column.name for column in schema if column.type in _LOSSY_IN_ARROW]
+    if not lossy or len(set(schema.names)) < len(schema):
+        return sql
+    casts = ", ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in lossy)
+    return f"SELECT * REPLACE ({casts}) FROM (\n{sql}\n)"
 
 
 def _mentioned(table: TableState, sql: str) -> bool:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ducklake.api.connector import ConnectorContext
+from ducklake.api.engine import EngineError
 from ducklake.api.extraction import ExtractRequest
 from ducklake.api.results import TableResult
-from ducklake.errors import DataError, did_you_mean
+from ducklake.errors import DataError, DuckLakeError, did_you_mean
 from ducklake.run.extract import SourceRun, extract_table
 from ducklake.run.failures import failed_result
 from ducklake.run.guard import guarded
 
 if TYPE_CHECKING:
+    from ducklake.api.connector import Session
+    from ducklake.api.tables import SourceTable
     from ducklake.plan.model import SourcePlan, TablePlan
     from ducklake.run.context import RunContext
 
@@ -42,8 +45,10 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
             lent = ConnectorContext(plan.source, context.root, engine, context.log.getChild(plan.source))
             with guarded(plugin, plan.source):
                 connector = plan.connector.cls(plan.options, lent)
-                session = stack.enter_context(connector.open([table.name for table in plan.tables]))
-                offered = [table.name for table in session.tables()]
+                session = connector.open([table.name for table in plan.tables])
+                session = session.__enter__()
+                stack.push(_closing(context, plan, session))
+                offered = _names(session.tables())
             writer = context.manager.writer("parquet").cls()
         except BaseException as error:
             result = failed_result(context, error, place=plan.source, seconds=time.monotonic() - begun)
@@ -66,9 +71,50 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                 )
                 result = failed_result(context, missing, place=f"{plan.source}.{table}", seconds=0.0)
                 yield dataclasses.replace(result, source=plan.source, table=table)
+            elif (reason := _nameless(table)) is not None:
+                shown = table.encode("utf-8", "backslashreplace").decode()
+                nameless = DataError(
+                    f"{plan.source}.{shown}: the table cannot land: {reason}", hint="rename it, or read a view", code="name"
+                )
+                result = failed_result(context, nameless, place=plan.source, seconds=0.0)
+                yield dataclasses.replace(result, source=plan.source, table=shown)
             else:
                 request = ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column, settings.lookback)
                 yield extract_table(context, source, request, anew=anew)
+
+
+def _closing(context: RunContext, plan: SourcePlan, session: Session) -> Callable[..., None]:
+    """Leaving the session: what has landed has landed, so a connector that fails at it is a warning."""
+
+    def close(*error: Any) -> None:
+        try:
+            with guarded(plan.connector.plugin, plan.source):
+                session.__exit__(*error)
+        except (DuckLakeError, EngineError) as failure:
+            context.log.warning("%s: closing the source failed: %s", plan.source, context.redactor.redact(str(failure)))
+
+    return close
+
+
+def _names(tables: Iterable[SourceTable]) -> list[str]:
+    names = [table.name for table in tables]
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"tables() gave the name {name!r}, which is no text")
+    return names
+
+
+def _nameless(name: str) -> str | None:
+    """Why a table cannot be in the lake under its name."""
+    if not name:
+        return "its name is empty"
+    if "\0" in name:
+        return "its name holds a zero byte"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is no Unicode text"
+    return None
 
 
 def _selected(plan: SourcePlan, offered: Sequence[str], only: Sequence[str]) -> Iterator[tuple[str | None, TablePlan | None]]:
@@ -112,11 +158,10 @@ def is_pattern(name: str) -> bool:
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a pattern matches; one that is spelled like the pattern itself wins.
+    """The names that a pattern matches, and one that is spelled like the pattern itself.
 
     Args:
         pattern: With `*`, `?` or `[...]`.
         names: What the source offers.
     """
-    everything = list(names)
-    return [pattern] if pattern in everything else [name for name in everything if fnmatch.fnmatchcase(name, pattern)]
+    return [name for name in names if name == pattern or fnmatch.fnmatchcase(name, pattern)]

@@ -66,3 +66,27 @@ def connector_context(tmp_path: Path, engine_session: EngineSession) -> Callable
         return ConnectorContext(source=source, **fields)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """`postgresql://USER:PASSWORD@HOST:PORT/DATABASE` of a server for tests: that of DUCKLAKE_TEST_POSTGRESQL_URL, else a private one."""
+    from ducklake.testing.servers import ServerMissing, postgresql
+
+    try:
+        with postgresql() as url:
+            yield url
+    except ServerMissing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> Iterator[str]:
+    """`mysql://USER:PASSWORD@HOST:PORT/DATABASE` of a server for tests: that of DUCKLAKE_TEST_MYSQL_URL, else a private MariaDB."""
+    from ducklake.testing.servers import ServerMissing, mariadb
+
+    try:
+        with mariadb() as url:
+            yield url
+    except ServerMissing as error:
+        pytest.skip(str(error))

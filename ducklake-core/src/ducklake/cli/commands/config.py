@@ -19,7 +19,8 @@ def schema(cli: Invocation) -> None:
     from ducklake.config.schema import project_schema
 
     manager = plugin_manager(cli)
-    options = {kind: {found.name: found.cls.Options for found in manager.load_all(kind)} for kind in KINDS}
+    with cli.working():
+        options = {kind: {found.name: found.cls.Options for found in manager.load_all(kind)} for kind in KINDS}
     for info in manager.all_plugins():
         if info.status == "broken":
             cli.warn(f"{info.id} of {info.title} is broken, its options are left out: {info.error}")

@@ -21,7 +21,8 @@ def command(
         pipeline: Its name.
     """
     lake = cli.lake()
-    plan = lake.plan(pipeline)
+    with cli.working():
+        plan = lake.plan(pipeline)
     from ducklake.plan.explain import explain, lines
 
     cli.document([explain(plan)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -26,11 +27,12 @@ def command(
         check: Whether to import them.
     """
     manager = plugin_manager(cli)
-    found = manager.all_plugins(check)
+    with cli.working() if check else contextlib.nullcontext():
+        found = manager.all_plugins(check)
+        required = manager.required_problems() if check else []
     broken = [info for info in found if info.status == "broken"]
     problems = [Problem("broken_plugin", f"{info.id} of {info.title} is broken: {info.error}", info.hint) for info in broken]
-    if check:
-        problems += manager.required_problems()
+    problems += required
     cli.document((info.to_json() for info in found), problems)
     if not cli.json:
         headings = ("kind", "name", "status", "package", "version")

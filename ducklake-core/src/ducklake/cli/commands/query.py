@@ -39,7 +39,8 @@ def command(
     if form is Format.parquet and (cli.json or sys.stdout.isatty()):
         raise usage_error("parquet is not for a terminal", hint='ducklake query "SELECT ..." --format parquet > rows.parquet')
     lake = cli.lake()
-    result = lake.query(sys.stdin.read() if sql == "-" else sql)
+    with cli.working():
+        result = lake.query(sys.stdin.read() if sql == "-" else sql)
     if cli.json:
         cli.answered = True
         rows.write_document(result)

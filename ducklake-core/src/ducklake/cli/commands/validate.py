@@ -33,7 +33,9 @@ def command(cli: Invocation) -> None:
     Args:
         cli: The call.
     """
-    report = _lake(cli).validate()
+    lake = _lake(cli)
+    with cli.working():
+        report = lake.validate()
     for problem in report.problems:
         write_problem(problem, cli.redact)
     for note in report.notes:
