@@ -46,7 +46,7 @@ def extract(lake: LakeProject) -> int:
 
 def staged(lake: LakeProject) -> tuple[list[str], list[list[Any]]]:
     lake.ok("run", "t")
-    document = lake.ok("query", "FROM staging.d.t ORDER BY id", "--json").json
+    document = lake.ok("query", "FROM staging.d.t ORDER BY ALL", "--json").json
     return [f"{column['name']} {column['type']}" for column in document["columns"]], document["rows"]
 
 
@@ -102,7 +102,7 @@ def again(columns: str, values: str) -> str:
             ),
             2,
             ["id BIGINT", "a DECIMAL(12,3)"],
-            [[1, "12345678.125"], [1, "1.000"], [2, "1.500"]],
+            [[1, "1.000"], [1, "12345678.125"], [2, "1.500"]],
             id="narrowed",
         ),
         pytest.param(
