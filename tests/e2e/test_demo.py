@@ -29,7 +29,8 @@ def test_it_tells_what_it_did_and_what_to_type_next(demo):
     assert outcome.stderr == ""
     for words in (
         "pedidos 120,300",
-        "$ ducklake extract --all",
+        "$ ducklake extract --all --full",
+        "Copied 3,360 rows, not 218,910",
         "$ ducklake run --all",
         "Held back: check range (total) failed: 37 of",
         "60,000 rows, smallest total 0.00",
@@ -68,6 +69,17 @@ def test_both_calls_landed_two_days_and_kept_all_files(demo):
         "data-0004.parquet",
         "data.parquet",
     ]
+
+
+def test_the_second_extraction_lands_only_what_is_new(demo):
+    project, _ = demo
+    latest = project.ok("catalog", "extractions", "--json").results[:4]
+    assert {(row["table"], row["mode"], row["rows"]) for row in latest} == {
+        ("clientes", "incremental", demo_data.CHANGED_CUSTOMERS + demo_data.NEW_CUSTOMERS),
+        ("pedidos", "incremental", demo_data.NEW_ORDERS),
+        ("facturas", "incremental", demo_data.NEW_INVOICES),
+        ("envios", "incremental", demo_data.NEW_PARCELS),
+    }
 
 
 def test_the_dirt_is_gone_from_staging(demo):

@@ -1,5 +1,8 @@
 """Plans of extractions, and all that `validate` says of sources."""
 
+import datetime as dt
+import decimal
+
 import pytest
 
 from ducklake.errors import ConfigurationError
@@ -44,10 +47,22 @@ class Plain(Shop):
     capabilities = frozenset()
 
 
+class Cursor(Shop):
+    name = "cursor"
+    capabilities = frozenset({"tables", "incremental"})
+
+
+class Files(Shop):
+    name = "files"
+    capabilities = frozenset({"tables", "ledger"})
+
+
 @hookimpl
 def register_connectors(register):
     register(Shop)
     register(Plain)
+    register(Cursor)
+    register(Files)
 """
 
 
@@ -113,6 +128,49 @@ def test_incremental_is_refused_where_it_stands_and_never_taken_for_full(project
 def test_a_key_column_alone_is_full(project):
     (plan,) = plans(project("sources:\n  - {name: a, type: shop, extract: {key_column: updated_at}}\n"))
     assert (plan.tables[0].mode, plan.tables[0].key_column) == ("full", "updated_at")
+
+
+@pytest.mark.parametrize(
+    ("kind", "extract", "mode"),
+    [
+        ("cursor", "", "full"),
+        ("cursor", "key_column: id", "incremental"),
+        ("cursor", "key_column: id, mode: full", "full"),
+        ("cursor", "key_column: id, mode: incremental", "incremental"),
+        ("files", "", "incremental"),
+        ("files", "mode: full", "full"),
+        ("files", "mode: incremental", "incremental"),
+    ],
+)
+def test_the_mode_follows_from_what_the_connector_can(project, kind, extract, mode):
+    (plan,) = plans(project(f"sources:\n  - {{name: a, type: {kind}, extract: {{{extract}}}}}\n"))
+    assert plan.tables[0].mode == mode
+
+
+def test_increments_by_key_need_one(project):
+    planning = project("sources:\n  - name: a\n    type: cursor\n    tables: [x, y]\n    extract:\n      mode: incremental\n")
+    (problem,) = problems(planning)
+    assert (problem.code, problem.file, problem.line) == ("missing_key", FILE, 6)
+    assert "add key_column" in problem.hint
+    assert problem in planning.validate()[0]
+
+
+def test_a_lookback_reaches_the_plan(project):
+    sources = """
+    sources:
+      - {name: a, type: cursor, tables: [x, {name: y, extract: {lookback: 90}}], extract: {key_column: id, lookback: 2 days}}
+    """
+    (plan,) = plans(project(sources))
+    assert [table.lookback for table in plan.tables] == [dt.timedelta(days=2), decimal.Decimal(90)]
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "10 parsecs", "true", "'1 minute ago'"])
+def test_what_is_no_lookback_is_refused_with_an_example(project, text):
+    with pytest.raises(ConfigurationError) as caught:
+        plans(project(f"sources:\n  - {{name: a, type: cursor, extract: {{lookback: {text}}}}}\n"))
+    (problem,) = caught.value.problems
+    assert "is no lookback; write a duration such as 10 minutes" in problem.message
+    assert problem.line == 2
 
 
 def test_options_of_the_connector_are_checked_with_their_place(project):

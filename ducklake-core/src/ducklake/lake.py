@@ -422,7 +422,10 @@ class Lake:
         from ducklake.layers.scan import table_schema
         from ducklake.plan.model import TableFacts
 
-        return {ref: TableFacts(table_schema(table), TableStatistics(table.rows, table.nulls)) for ref, table in tables.items()}
+        return {
+            ref: TableFacts(table_schema(table), TableStatistics(table.rows, table.nulls), table_schema(table, "all"))
+            for ref, table in tables.items()
+        }
 
     def _planner(self) -> Planner:
         from ducklake.plan.builder import Planner

@@ -27,10 +27,13 @@ _COURIERS = ("Veloz", "VELOZ", "Correa Express", "correa express", "Nube Logisti
 
 _TABLES = """
     CREATE TABLE clientes (
-        cli_id INTEGER, cli_nom TEXT, cli_email TEXT, fecha_alta DATE, activo TEXT, estado TEXT, actualizado TEXT
+        cli_id INTEGER, cli_nom TEXT, cli_email TEXT, fecha_alta DATE, activo TEXT, estado TEXT, actualizado DATETIME
     );
     CREATE TABLE pedidos (ped_id INTEGER, cli_id INTEGER, fecha DATE, importe DECIMAL(10,2), canal TEXT, estado TEXT);
     CREATE TABLE facturas (fac_id INTEGER, ped_id INTEGER, fecha DATE, total DECIMAL(10,2));
+    CREATE INDEX clientes_actualizado ON clientes (actualizado);
+    CREATE INDEX pedidos_id ON pedidos (ped_id);
+    CREATE INDEX facturas_id ON facturas (fac_id);
 """
 
 

@@ -44,17 +44,28 @@ def scan_table(paths: LakePaths, writer: StorageWriter, table: TableState, snaps
         snapshots: `latest` or `all`.
     """
     target = table_schema(table, snapshots)
-    by_version: dict[int, list[TableFile]] = {}
-    for file in _files(table, snapshots):
-        by_version.setdefault(file.schema_version, []).append(file)
-    if not by_version:
-        return writer.scan([], target)
-    parts = []
-    for version, files in sorted(by_version.items()):
-        schema = table.schemas[version]
-        scan = writer.scan([paths.absolute(file.path) for file in files], schema)
-        parts.append(scan if schema.names == target.names and _types(schema) == _types(target) else _projected(scan, schema, target))
-    return " UNION ALL ".join(parts)
+    parts = [
+        scan if schema.names == target.names and _types(schema) == _types(target) else _projected(scan, schema, target)
+        for scan, schema in reversed(scan_versions(paths, writer, table, snapshots))
+    ]
+    return " UNION ALL ".join(parts) or writer.scan([], target)
+
+
+def scan_versions(paths: LakePaths, writer: StorageWriter, table: TableState, snapshots: str = "latest") -> list[tuple[str, Schema]]:
+    """A SELECT for each set of columns and types that the files of a table have, the newest first.
+
+    Args:
+        paths: Of the lake.
+        writer: Of the table's format.
+        table: As the catalog has it.
+        snapshots: `latest` or `all`.
+    """
+    alike: dict[frozenset[tuple[str, str]], tuple[Schema, list[TableFile]]] = {}
+    for file in sorted(_files(table, snapshots), key=lambda file: file.schema_version, reverse=True):
+        schema = table.schemas[file.schema_version]
+        columns = frozenset((column.name, column.type) for column in schema)
+        alike.setdefault(columns, (schema, []))[1].append(file)
+    return [(writer.scan([paths.absolute(file.path) for file in files], schema), schema) for schema, files in alike.values()]
 
 
 def reconcile(schemas: Iterable[Schema]) -> Schema:

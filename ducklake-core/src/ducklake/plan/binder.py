@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ducklake.api.engine import EngineSession
 from ducklake.api.sql import quote_path
-from ducklake.api.tables import Relation, TableRef
+from ducklake.api.tables import Relation, Schema, TableRef
 from ducklake.errors import BindError, Problem, did_you_mean
 from ducklake.plan.checks import check_problems
 from ducklake.plan.compiler import CompiledPipeline, compile_pipeline
@@ -52,7 +52,7 @@ class Binder:
         self._spelled: dict[tuple[str, ...], list[TableRef]] = {}
         for ref in facts:
             self._spelled.setdefault(folded(ref), []).append(ref)
-        self._defined: set[TableRef] = set()
+        self._defined: dict[TableRef, str] = {}
 
     def plan(self, pipeline: LoadedPipeline, problems: list[Problem]) -> PipelinePlan | None:
         """The plan of one pipeline; None if something is wrong with it.
@@ -106,17 +106,22 @@ class Binder:
 
     def _compile(self, pipeline: LoadedPipeline, inputs: Sequence[PlannedInput]) -> CompiledPipeline:
         for entry in inputs:
-            if entry.ref not in self._defined:
-                self._session.define(entry.ref, select_nothing(self._facts[entry.ref].schema))
-                self._defined.add(entry.ref)
-        relations = {entry.ref: self._relation(entry.ref) for entry in inputs}
+            if self._defined.get(entry.ref) != entry.snapshots:
+                self._session.define(entry.ref, select_nothing(self._columns(entry)))
+                self._defined[entry.ref] = entry.snapshots
+        relations = {entry.ref: self._relation(entry) for entry in inputs}
         sources = [dataclasses.replace(relations[entry.ref], alias=entry.alias) for entry in inputs if entry.alias is not None]
         named = {ref: relations[self._spelling(ref)] for step in pipeline.steps for ref in step.reads}
         only = inputs[0].ref if len(sources) == 1 else None
         return compile_pipeline(pipeline, sources, named, self._session, self._facts[only].statistics if only else None)
 
-    def _relation(self, ref: TableRef) -> Relation:
-        return Relation(quote_path(ref.layer, ref.domain, ref.table), self._facts[ref].schema, str(ref))
+    def _relation(self, entry: PlannedInput) -> Relation:
+        ref = entry.ref
+        return Relation(quote_path(ref.layer, ref.domain, ref.table), self._columns(entry), str(ref))
+
+    def _columns(self, entry: PlannedInput) -> Schema:
+        facts = self._facts[entry.ref]
+        return (facts.all_snapshots if entry.snapshots == "all" else None) or facts.schema
 
     def _inputs(self, pipeline: LoadedPipeline, problems: list[Problem]) -> tuple[PlannedInput, ...]:
         """What it reads; a table that nothing makes is a problem."""
@@ -148,7 +153,7 @@ class Binder:
         """What is published now says nothing about what will be published once the pipeline has run."""
         for known in self._spelled.pop(folded(ref), ()):
             del self._facts[known]
-            self._defined.discard(known)
+            self._defined.pop(known, None)
 
     def _require_maker(
         self, ref: TableRef, pipeline: LoadedPipeline, step: int | None, path: tuple[str | int, ...], problems: list[Problem]

@@ -38,10 +38,12 @@ class TableFacts:
     Attributes:
         schema: Its columns as pipelines see them.
         statistics: Its counts, if they are known.
+        all_snapshots: Its columns over all extractions, for `snapshots: all`; None where they are the same.
     """
 
     schema: Schema
     statistics: TableStatistics | None = None
+    all_snapshots: Schema | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

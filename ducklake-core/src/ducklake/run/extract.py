@@ -23,7 +23,7 @@ from ducklake.errors import DataError, DuckLakeError
 from ducklake.layers.names import lock_key, table_folder
 from ducklake.layers.overlap import surplus
 from ducklake.layers.raw import FOOTER_FORMAT, complete_files, land, statistics_of, work_folder
-from ducklake.layers.scan import scan_table, schema_difference, table_schema
+from ducklake.layers.scan import scan_versions, schema_difference
 from ducklake.layers.store import disk_errors, make_folder, remove_tree
 from ducklake.run.batches import check_schema, checked, landing_names
 from ducklake.run.failures import failed_result, noted
@@ -211,9 +211,9 @@ def _surplus(
     make_folder(incoming, 0o700)
     read = source.writer.stage(source.engine, select, FileSpec(incoming, compression=context.compression))
     scan = source.writer.scan([file.path for file in read.files], read.schema)
-    landed = scan_table(context.paths, source.writer, before)
+    landed = scan_versions(context.paths, source.writer, before)
     key = renamed.get(overlap.column, overlap.column)
-    return surplus(scan, read.schema, landed, table_schema(before), key, overlap.low)
+    return surplus(scan, read.schema, landed, key, overlap.low)
 
 
 def _relation(context: RunContext, source: SourceRun, place: str, extraction: Extraction) -> tuple[str, tuple[str, ...]]:

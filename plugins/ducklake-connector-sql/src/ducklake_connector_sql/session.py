@@ -140,7 +140,7 @@ def _list(connection: Connection) -> dict[str, Located]:
         names = [(name, "table") for name in inspector.get_table_names(schema)] + [
             (name, "view") for name in inspector.get_view_names(schema)
         ]
-        with suppress(NotImplementedError):
+        with suppress(RuntimeError):  # a dialect that knows none
             names += [(name, "view") for name in inspector.get_materialized_view_names(schema)]
         for name, kind in sorted(names):
             shown = name if schema == default else f"{schema}.{name}"
