@@ -114,12 +114,15 @@ class Increment:
         ordered = kind in ("integer", "decimal", "float") or (kind != "text" and connection.dialect.name != "sqlite")
         return cls(place, key, located, before, before.advanced(probe, horizon), low, ordered, tuple(notes))
 
-    def within(self, connection: Connection, readings: Sequence[Reading]) -> tuple[Increment, ColumnElement[bool] | None]:
+    def within(
+        self, connection: Connection, source: FromClause, readings: Sequence[Reading]
+    ) -> tuple[Increment, ColumnElement[bool] | None]:
         """Which rows are read: all in the first extraction, then those from `low` on and those without a key.
 
         Args:
             connection: In the snapshot.
-            readings: The table's columns as the snapshot has them.
+            source: The table, as the rows are selected from it.
+            readings: Its columns as the snapshot has them.
 
         Returns:
             This increment with what the snapshot says, and the condition.
@@ -130,7 +133,6 @@ class Increment:
         from sqlalchemy import or_
 
         kind, settled = self.cursor.kind, self
-        source = self.located.source([reading.name for reading in readings])
         now = next((reading.type for reading in readings if reading.name == self.key.name), None)
         if now is None or kind_of(self.key.name, now, self.place) != kind:
             raise DataError(f"{self.place}: the table was altered while it was looked at", hint="run the command again")

@@ -18,7 +18,7 @@ from ducklake_connector_sql.types import ReflectedColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from sqlalchemy import ColumnElement, Connection, Executable
+    from sqlalchemy import Connection, FromClause, Select
 
     from ducklake_connector_sql.connector import BaseSqlConnector
     from ducklake_connector_sql.types import ColumnPlan
@@ -64,10 +64,11 @@ class SqlSession(Session):
             planned = self._plan(connection, table)
             with explained(place, secrets):
                 columns = [(column, plan) for column, plan, _ in planned]
-                condition = None
+                source = self._tables[table].source([column.name for column, _ in columns])
+                statement = _select(source, columns, connection.dialect.name)
                 if increment is not None:
-                    increment, condition = increment.within(connection, [reading for _, _, reading in planned])
-                statement = _select(self._tables[table], columns, connection.dialect.name, condition)
+                    increment, condition = increment.within(connection, source, [reading for _, _, reading in planned])
+                    statement = statement if condition is None else statement.where(condition)
                 streaming = connection.execution_options(stream_results=True, max_row_buffer=request.batch_size)
                 result = streaming.execute(statement)
             transaction = stack.pop_all()
@@ -166,16 +167,13 @@ def _columns(connection: Connection, located: Located) -> list[ReflectedColumn]:
     return columns
 
 
-def _select(
-    located: Located, columns: Sequence[tuple[ReflectedColumn, ColumnPlan]], dialect: str, condition: ColumnElement[bool] | None
-) -> Executable:
+def _select(source: FromClause, columns: Sequence[tuple[ReflectedColumn, ColumnPlan]], dialect: str) -> Select[*tuple[Any, ...]]:
     """The statement: every name quoted, every type conversion of SQLAlchemy left out, columns by position."""
     from sqlalchemy import cast, select, type_coerce
     from sqlalchemy import types as sa
     from sqlalchemy.dialects import mysql
 
     text = sa.Text() if dialect == "postgresql" else mysql.CHAR()
-    source = located.source([one.name for one, _ in columns])
     expressions = []
     for at, ((_, plan), item) in enumerate(zip(columns, source.columns, strict=True)):
         match plan.projection:
@@ -188,5 +186,4 @@ def _select(
             case _:
                 expression = item
         expressions.append(type_coerce(expression, sa.NullType()).label(f"c{at}"))
-    statement = select(*expressions).select_from(source)
-    return statement if condition is None else statement.where(condition)
+    return select(*expressions).select_from(source)
