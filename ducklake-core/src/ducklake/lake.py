@@ -372,7 +372,7 @@ class Lake:
         """
         from ducklake.layers.rebuild import rebuild
 
-        return rebuild(self.paths, self.catalog_store, self.manager.writer("parquet").cls(), _log.info)
+        return rebuild(self.paths, self.catalog_store, self.manager.writer("parquet").cls(), _log.debug)
 
     def cancel(self) -> None:
         """Stop what runs, from another thread: it fails, and is taken back as any failure is."""
