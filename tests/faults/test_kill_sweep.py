@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.skipif(not has_strace(), reason="strace cannot trace he
 SOURCES = """
 sources:
   - {name: drops, type: csv, path: clientes.csv, extract: {mode: full}}
+  - {name: shop, type: sqlite, connection: {database: shop.db}, tables: [pedidos], extract: {key_column: id}}
 """
 PIPELINES = """
 pipelines:
@@ -76,6 +80,25 @@ def check_raw(project: Path, rows: int) -> None:
     assert len(sizes) == len(files)
     shown = json.loads(ducklake(project, "catalog", "show", "raw.drops.clientes", "--json"))["results"][0]
     assert sorted(file["path"] for file in shown["files"]) == [file.relative_to(project / "data").as_posix() for file in files]
+    check_private(project)
+
+
+def sold(project: Path, ids: range) -> None:
+    """Let the shop sell."""
+    with contextlib.closing(sqlite3.connect(project / "shop.db")) as connection, connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS pedidos (id INTEGER PRIMARY KEY, total REAL)")
+        connection.executemany("INSERT INTO pedidos VALUES (?, ?)", [(number, number / 2) for number in ids])
+
+
+def check_increments(project: Path, rows: int) -> None:
+    """Readers and a plain glob see each row of the source exactly once, and the next extraction finds nothing new."""
+    expected = [(number, number / 2) for number in range(1, rows + 1)]
+    files = [str(file) for file in (project / "data/raw/shop").rglob("*.parquet")]
+    assert duckdb.sql(f"SELECT id, total FROM read_parquet({files}) ORDER BY ALL").fetchall() == expected
+    answer = json.loads(ducklake(project, "query", "SELECT id, total FROM raw.shop.pedidos ORDER BY ALL", "--json"))
+    assert [tuple(row) for row in answer["rows"]] == expected
+    again = json.loads(ducklake(project, "extract", "shop", "--json"))["results"]
+    assert [(result["status"], result["rows"]) for result in again] == [("empty", 0)]
     check_private(project)
 
 
@@ -188,3 +211,23 @@ def test_a_disk_that_fails_during_an_extraction_changes_nothing(extracted: Path,
 
 def test_a_disk_that_fails_during_a_run_changes_nothing(published: Path, tmp_path: Path, every: int) -> None:
     assert sweep(published, ["run", "limpios"], tmp_path, lambda project: check_staging(project, 4), every=every, injure=refused)
+
+
+def test_killed_increments_land_every_row_once(lake: Path, tmp_path: Path, every: int) -> None:
+    start = copied(lake, tmp_path / "start")
+    sold(start, range(1, 6))
+    (tmp_path / "first").mkdir()
+    assert sweep(start, ["extract", "shop"], tmp_path / "first", lambda project: check_increments(project, 5), every=every)
+    ducklake(start, "extract", "shop")
+    sold(start, range(6, 9))
+    (tmp_path / "later").mkdir()
+    assert sweep(start, ["extract", "shop"], tmp_path / "later", lambda project: check_increments(project, 8), every=every)
+
+
+def test_increments_that_a_disk_refused_land_every_row_once(lake: Path, tmp_path: Path, every: int) -> None:
+    start = copied(lake, tmp_path / "start")
+    sold(start, range(1, 6))
+    ducklake(start, "extract", "shop")
+    sold(start, range(6, 9))
+    check = partial(check_increments, rows=8)
+    assert sweep(start, ["extract", "shop"], tmp_path, check, every=every, injure=refused)

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import functools
 import logging
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ducklake.plan.builder import Planner
     from ducklake.plan.model import PipelinePlan
     from ducklake.plugins.manager import PluginManager
-    from ducklake.run.context import RunContext
+    from ducklake.run.context import Cancellable, RunContext
     from ducklake.run.progress import ProgressCallback
 
 _log = logging.getLogger("ducklake")
@@ -106,6 +107,7 @@ class Lake:
         self.root = find_project(Path.cwd()) if path is None else Path(path).expanduser().absolute()
         self.wait = wait
         self._manager: PluginManager | None = None
+        self._open: weakref.WeakSet[Cancellable] = weakref.WeakSet()
 
     @functools.cached_property
     def project(self) -> Project:
@@ -370,7 +372,15 @@ class Lake:
         """
         from ducklake.layers.rebuild import rebuild
 
-        return rebuild(self.paths, self.catalog_store, self.manager.writer("parquet").cls(), _log.info)
+        return rebuild(self.paths, self.catalog_store, self.manager.writer("parquet").cls(), _log.debug)
+
+    def cancel(self) -> None:
+        """Stop what runs, from another thread: it fails, and is taken back as any failure is."""
+        for session in list(self._open):
+            try:
+                session.cancel()
+            except Exception as error:  # a connector's own: the others are to be stopped too
+                _log.debug("cancelling failed: %s", error)
 
     def open_engine(self) -> EngineSession:
         """A private session of the engine, with the project's settings.
@@ -387,9 +397,11 @@ class Lake:
         spill = Path(engine.temp_directory).expanduser() if engine.temp_directory else self.paths.spill
         settings = EngineSettings(engine.memory_limit, engine.threads, self.root / spill, project.settings.timezone)
         try:
-            return self._plugin_manager(project.settings.plugins).engine(engine.type).cls().open(settings)
+            session = self._plugin_manager(project.settings.plugins).engine(engine.type).cls().open(settings)
         except EngineError as error:
             raise ConfigurationError(f"config/settings.yaml: the engine refuses its settings: {error}", code="engine") from error
+        self._open.add(session)
+        return session
 
     def _plugin_manager(self, switches: Any) -> PluginManager:
         """One manager a lake: lake_plugins.py must not run twice, and secrets are asked for before the project is whole."""
@@ -462,6 +474,7 @@ class Lake:
             progress=progress or (lambda event: None),
             log=_log,
             clock=lambda: dt.datetime.now(dt.UTC),
+            opened=self._open.add,
         )
         return context, recovered
 

@@ -181,7 +181,8 @@ class DuckDBSession(EngineSession):
             self._connection.interrupt()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database; a statement that Ctrl-C has left behind would be waited for, so it is stopped first."""
+        self.cancel()
         self._connection.close()
 
     def _watched(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -61,7 +61,7 @@ def failed(cli: Invocation, error: BaseException) -> int:
         The exit code.
     """
     if cli.signal is not None or isinstance(error, KeyboardInterrupt):
-        return _interrupted(cli)
+        return interrupted(cli)
     if isinstance(error, BrokenPipeError):
         return broken_pipe()
     known = error if isinstance(error, DuckLakeError) else _translate(error)
@@ -82,7 +82,15 @@ def broken_pipe() -> int:
     return BROKEN_PIPE
 
 
-def _interrupted(cli: Invocation) -> int:
+def interrupted(cli: Invocation) -> int:
+    """Print that a signal ended the command.
+
+    Args:
+        cli: The call.
+
+    Returns:
+        The exit code.
+    """
     code = 128 + (cli.signal or 2)
     problem = Problem("interrupted", "interrupted; tables that were finished stay, the others are as before", "run the same command again")
     sys.stderr.write("\n" if sys.stderr.isatty() else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ class Invocation:
         command: The command's name, for the document.
         redact: Takes secrets out of texts that are printed; knows them once the lake is loaded.
         signal: The signal that interrupted the command, or None.
+        cancel: Stops, from another thread, what the lake has running.
         warnings: What was warned of so far.
     """
 
@@ -36,8 +38,10 @@ class Invocation:
     command: str = ""
     redact: Callable[[str], str] = dataclasses.field(default=str)
     signal: int | None = None
+    cancel: Callable[[], None] = dataclasses.field(default=lambda: None)
     warnings: list[str] = dataclasses.field(default_factory=list)
     answered: bool = False
+    _stdout: tuple[int, Any] | None = None
 
     def lake(self, path: Path | None = None, *, wait: float = 0) -> Lake:
         """The lake of `-C` or of the working folder, with logs as its settings say.
@@ -53,6 +57,7 @@ class Invocation:
 
         with self.working():
             lake = Lake(path or self.project, wait=wait)
+            self.cancel = lake.cancel
             self.redact = lake.redactor.redact
             logging = lake.project.settings.logging
         logs.configure(level=logging.level, form=logging.format, verbose=self.verbose, quiet=self.quiet, redact=self.redact)
@@ -63,8 +68,19 @@ class Invocation:
         """Keep stdout for the command's own answer: what plugins and their children print meanwhile goes to stderr."""
         from ducklake.run.guard import stdout_kept_clean
 
-        with stdout_kept_clean():
-            yield
+        stdout = sys.stdout
+        with stdout_kept_clean() as saved:
+            self._stdout = None if saved is None else (saved, stdout)
+            try:
+                yield
+            finally:
+                self._stdout = None
+
+    def restore_stdout(self) -> None:
+        """Give stdout back to the command's own answer while `working` still runs, and will never end."""
+        if self._stdout is not None:
+            descriptor, sys.stdout = self._stdout
+            os.dup2(descriptor, 1)
 
     def say(self, text: str = "") -> None:
         """Print a line of a result, unless stdout is for a document.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
@@ -15,6 +14,7 @@ from ducklake.cli.app import LazyGroup, new_app, usage_error
 from ducklake.cli.errors import failed
 from ducklake.cli.invocation import Invocation
 from ducklake.cli.options import lightly, with_globals
+from ducklake.cli.signals import leave, watch
 
 _USAGE: Any = typer.BadParameter.__bases__[0]
 """Typer's base of wrong command lines, wherever its version keeps it."""
@@ -32,9 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     args = list(sys.argv[1:] if arguments is None else arguments)
     cli = Invocation(json="--json" in args[: args.index("--") if "--" in args else None])
     _prepare_streams()
-    _watch_signals(cli)
+    watch(cli)
     code = _run(cli, args)
-    sys.exit(code if cli.signal is None else 128 + cli.signal)
+    if cli.signal is not None:
+        leave(cli)
+    sys.exit(code)
 
 
 def _run(cli: Invocation, args: list[str]) -> int:
@@ -94,15 +96,3 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _watch_signals(cli: Invocation) -> None:
-    """Let SIGINT and SIGTERM end the command in order: what is unfinished is taken back, then the exit code says why."""
-
-    def interrupt(number: int, frame: object) -> None:
-        cli.signal = number
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)

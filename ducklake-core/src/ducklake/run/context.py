@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ducklake.run.progress import ProgressEvent
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from ducklake.config.references import Redactor
     from ducklake.layers.store import LakePaths
     from ducklake.plugins.manager import PluginManager
+
+
+class Cancellable(Protocol):
+    """A session of the engine or of a connector."""
+
+    def cancel(self) -> None:
+        """Stop what runs, from another thread."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class RunContext:
         progress: Told how far things are.
         log: The logger `ducklake`.
         clock: The time now, UTC.
+        opened: Told of what can be cancelled from another thread.
     """
 
     root: Path
@@ -57,6 +65,7 @@ class RunContext:
     progress: Callable[[ProgressEvent], None]
     log: logging.Logger
     clock: Callable[[], dt.datetime]
+    opened: Callable[[Cancellable], None]
 
     def shown_path(self, path: str) -> str:
         """A path of the catalog as results show it: relative to the project if it lies inside.

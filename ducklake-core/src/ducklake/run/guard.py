@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Stopped(KeyboardInterrupt):
-    """SIGINT or SIGTERM arrived.
-
-    Args:
-        signal: Its number.
-    """
-
-    def __init__(self, signal: int) -> None:
-        super().__init__(f"stopped by signal {signal}")
-        self.signal = signal
-
-
 @contextlib.contextmanager
 def guarded(plugin: PluginInfo, place: str) -> Iterator[None]:
     """Turn whatever a plugin raises into a failure of its table.
@@ -105,18 +93,22 @@ def engine_failure(place: str, error: EngineError) -> DataError:
 
 
 @contextlib.contextmanager
-def stdout_kept_clean() -> Iterator[None]:
-    """Send what anybody prints to stdout, also from C, to stderr for the time being."""
+def stdout_kept_clean() -> Iterator[int | None]:
+    """Send what anybody prints to stdout, also from C or a child process, to stderr for the time being.
+
+    Yields:
+        A descriptor of the real stdout; None where it is closed.
+    """
     sys.stdout.flush()
     try:
         saved = os.dup(1)
     except OSError:
-        yield
+        yield None
         return
     try:
         os.dup2(2, 1)
         with contextlib.redirect_stdout(sys.stderr):
-            yield
+            yield saved
     finally:
         os.dup2(saved, 1)
         os.close(saved)

@@ -5,7 +5,8 @@ The rows never go on as a stream: DuckDB reads an Arrow stream once, and a secon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ducklake.api.engine import EngineSession, FileSpec, StagedFiles
@@ -14,6 +15,7 @@ from ducklake.api.transform import PythonTransform, TransformContext
 from ducklake.errors import InternalError, StepError
 from ducklake.plan.load import load_step
 from ducklake.run.guard import guarded, guarded_iteration
+from ducklake.run.progress import ProgressEvent
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +55,8 @@ def run_python_stage(
     with context.open_engine() as reader, guarded(step.plugin, place):
         rows = reader.stream(writer.scan([file.path for file in before.files], before.schema))
         batches = guarded_iteration(step.plugin, place, transform.apply(rows, TransformContext(session.describe)))
-        session.register("__rows", _checked(place, expected, batches), expected)
+        progress = functools.partial(ProgressEvent, config.name, stage.transform, "progress")
+        session.register("__rows", _checked(place, expected, batches, lambda rows: context.progress(progress(rows))), expected)
         return writer.stage(session, f"SELECT * FROM {quote('__rows')}", spec)
 
 
@@ -63,15 +66,22 @@ def _arrow_schema(session: EngineSession, stage: PythonStage) -> pa.Schema:
     return session.stream(f"SELECT {columns} WHERE false").schema
 
 
-def _checked(place: str, expected: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _checked(
+    place: str, expected: pa.Schema, batches: Iterable[pa.RecordBatch], progress: Callable[[int], None]
+) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
+    done = 0
     for batch in batches:
         if not isinstance(batch, pa.RecordBatch):
             raise StepError(f"{place}: it yielded a {type(batch).__name__}, not an Arrow record batch")
         if batch.schema.names != expected.names:
             raise StepError(f"{place}: it yielded the columns {batch.schema.names}, but declares {expected.names}")
         try:
-            yield batch.cast(expected)
+            batch.validate(full=True)
+            fitting = batch.cast(expected)
         except (pa.ArrowException, ValueError) as error:
             raise StepError(f"{place}: what it yielded does not fit the columns it declares: {error}") from error
+        yield fitting
+        done += fitting.num_rows
+        progress(done)

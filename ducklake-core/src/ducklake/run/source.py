@@ -48,6 +48,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                 session = connector.open([table.name for table in plan.tables])
                 session = session.__enter__()
                 stack.push(_closing(context, plan, session))
+                context.opened(session)
                 offered = _names(session.tables())
             writer = context.manager.writer("parquet").cls()
         except BaseException as error:

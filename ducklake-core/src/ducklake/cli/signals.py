@@ -1,0 +1,77 @@
+"""Ctrl-C and SIGTERM: the command ends in order if it can, and ends in any case.
+
+Python runs a signal's handler in the main thread, between two of its own instructions: never while that thread waits
+in DuckDB, in a driver or in a plugin that is stuck. So a thread of its own hears of the signal at once, stops what
+the lake has open, and leaves the process if that does not help. What is unfinished then is taken back by the next
+command that writes, as after a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Collection
+
+from ducklake.cli.invocation import Invocation
+
+PATIENCE = 5.0
+"""Seconds that a command has to end in order."""
+
+
+def watch(cli: Invocation) -> None:
+    """Let SIGINT and SIGTERM end the command: what is unfinished is taken back, then the exit code says why.
+
+    Args:
+        cli: The call; hears of the signal.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        cli.signal = number
+        raise KeyboardInterrupt
+
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    # A forked child shares the pipe; what it is sent is not meant for this process.
+    os.register_at_fork(after_in_child=lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), writer))
+    threading.Thread(target=_listen, args=(cli, reader, numbers), name="signals", daemon=True).start()
+    for number in numbers:
+        signal.signal(number, interrupt)
+
+
+def leave(cli: Invocation) -> None:
+    """End the process now: threads that still run a plugin's code must not meet a half-finalized interpreter.
+
+    Args:
+        cli: A call that was interrupted, with its answer printed.
+    """
+    import sys
+
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(128 + (cli.signal or signal.SIGINT))
+
+
+def _listen(cli: Invocation, reader: int, numbers: Collection[int]) -> None:
+    while True:
+        for number in os.read(reader, 64):
+            if number in numbers:
+                cli.signal = number
+                last = threading.Timer(PATIENCE, _give_up, [cli])
+                last.daemon = True
+                last.start()
+                cli.cancel()
+                return
+
+
+def _give_up(cli: Invocation) -> None:
+    from ducklake.cli.errors import interrupted
+
+    with contextlib.suppress(Exception):
+        cli.restore_stdout()
+        interrupted(cli)
+    leave(cli)
