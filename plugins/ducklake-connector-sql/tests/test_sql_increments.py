@@ -145,9 +145,10 @@ def sqlite(tmp_path, lake_project):
     return Tables(sa.make_url(f"sqlite:///{lake.path / 'shop.db'}"), lake)
 
 
-def server(fixture: str, driver: str):
+def server(fixture: str, driver: str, module: str, package: str):
     @pytest.fixture
     def made(request, lake_project):
+        pytest.importorskip(module, reason=f"needs the driver: pip install '{package}'")
         url = sa.make_url(request.getfixturevalue(fixture)).set(drivername=driver)
         name = f"ducklake_test_{uuid.uuid4().hex[:12]}"
         admin = Tables(url, None)
@@ -158,8 +159,8 @@ def server(fixture: str, driver: str):
     return made
 
 
-postgresql = server("postgresql_url", "postgresql+psycopg")
-mysql = server("mysql_url", "mysql+pymysql")
+postgresql = server("postgresql_url", "postgresql+psycopg", "psycopg", "psycopg[binary]")
+mysql = server("mysql_url", "mysql+pymysql", "pymysql", "pymysql")
 
 
 def goes_on(tables, extract, first, more, columns="id, v"):
