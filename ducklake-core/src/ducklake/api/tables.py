@@ -49,6 +49,17 @@ class TableRef:
         return cls(layer, domain, table)
 
 
+def ascii_folded(ref: TableRef) -> tuple[str, ...]:
+    """A table's name as the engine compares names: without the case of ASCII letters.
+
+    Args:
+        ref: The table.
+    """
+    return tuple(
+        part.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass") for part in (ref.layer, ref.domain, ref.table)
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
     """A column of a relation.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake.cli import render
 from ducklake.cli.errors import printable, write_line
+from ducklake.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,13 +44,16 @@ def python_rows(result: QueryResult) -> Iterator[Sequence[Any]]:
 
 
 def _values(array: pa.Array, kind: str) -> list[Any]:
-    """A column's values; those that Python has no type for, as nanoseconds and years after 9999, as text."""
+    """A column's values; those that Python has no type for, as nanoseconds, infinity and years after 9999, as text."""
     try:
         values: list[Any] = array.to_pylist()
     except (ValueError, OverflowError):
+        import duckdb
         import pyarrow as pa
 
-        values = array.cast(pa.string()).to_pylist()
+        with duckdb.connect() as connection:
+            rows = connection.from_arrow(pa.table({"value": array})).project("CAST(value AS VARCHAR)").fetchall()
+        values = [row[0] for row in rows]
     if kind in ("HUGEINT", "UHUGEINT"):
         return [None if value is None else int(value) for value in values]
     if kind.startswith("MAP("):
@@ -114,10 +118,14 @@ def write_parquet(result: QueryResult) -> None:
     Args:
         result: What `Lake.query` returned.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as sink:  # pyarrow closes what it writes to
-        pq.write_table(result.arrow(), sink)
+        try:
+            pq.write_table(result.arrow(), sink)
+        except pa.ArrowNotImplementedError as error:
+            raise DataError(f"query: Parquet cannot hold a column: {error}", hint="CAST it, say to VARCHAR", code="query") from error
 
 
 def json_value(value: Any) -> Any:

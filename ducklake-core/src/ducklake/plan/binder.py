@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ducklake.api.engine import EngineSession
 from ducklake.api.sql import quote_path
-from ducklake.api.tables import Relation, Schema, TableRef
+from ducklake.api.tables import Relation, Schema, TableRef, ascii_folded
 from ducklake.errors import BindError, Problem, did_you_mean
 from ducklake.plan.checks import check_problems
 from ducklake.plan.compiler import CompiledPipeline, compile_pipeline
@@ -52,7 +52,7 @@ class Binder:
         self._spelled: dict[tuple[str, ...], list[TableRef]] = {}
         for ref in facts:
             self._spelled.setdefault(folded(ref), []).append(ref)
-        self._defined: dict[TableRef, str] = {}
+        self._defined: dict[tuple[str, ...], tuple[TableRef, str]] = {}
 
     def plan(self, pipeline: LoadedPipeline, problems: list[Problem]) -> PipelinePlan | None:
         """The plan of one pipeline; None if something is wrong with it.
@@ -106,9 +106,10 @@ class Binder:
 
     def _compile(self, pipeline: LoadedPipeline, inputs: Sequence[PlannedInput]) -> CompiledPipeline:
         for entry in inputs:
-            if self._defined.get(entry.ref) != entry.snapshots:
+            known = (entry.ref, entry.snapshots)
+            if self._defined.get(ascii_folded(entry.ref)) != known:
                 self._session.define(entry.ref, select_nothing(self._columns(entry)))
-                self._defined[entry.ref] = entry.snapshots
+                self._defined[ascii_folded(entry.ref)] = known
         relations = {entry.ref: self._relation(entry) for entry in inputs}
         sources = [dataclasses.replace(relations[entry.ref], alias=entry.alias) for entry in inputs if entry.alias is not None]
         named = {ref: relations[self._spelling(ref)] for step in pipeline.steps for ref in step.reads}
@@ -140,6 +141,12 @@ class Binder:
                 self._require_maker(ref, pipeline, place, (), problems)
                 if all(known.ref != ref for known in inputs):
                     inputs.append(PlannedInput(ref))
+        alike: dict[tuple[str, ...], TableRef] = {}
+        for planned in inputs:
+            first = alike.setdefault(ascii_folded(planned.ref), planned.ref)
+            if first != planned.ref:
+                message = f"SQL cannot tell {first} and {planned.ref} apart, whose names differ in case only"
+                problems.append(pipeline.config.node.problem("bind", message, hint="read them in different pipelines"))
         return tuple(inputs)
 
     def _spelling(self, ref: TableRef) -> TableRef:
@@ -153,7 +160,7 @@ class Binder:
         """What is published now says nothing about what will be published once the pipeline has run."""
         for known in self._spelled.pop(folded(ref), ()):
             del self._facts[known]
-            self._defined.pop(known, None)
+            self._defined.pop(ascii_folded(known), None)
 
     def _require_maker(
         self, ref: TableRef, pipeline: LoadedPipeline, step: int | None, path: tuple[str | int, ...], problems: list[Problem]

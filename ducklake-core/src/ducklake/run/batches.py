@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ducklake.api.tables import METADATA_COLUMNS
@@ -77,23 +78,16 @@ def landing_names(names: Iterable[str]) -> dict[str, str]:
     taken = {name.casefold() for name in METADATA_COLUMNS}
     reserved = taken | {name.casefold() for name in everything}
     renamed = {}
-    for name in everything:
-        usable = _usable(name)
+    for number, name in enumerate(everything, 1):
+        usable = name.replace("\0", "_").encode("utf-8", "backslashreplace").decode() or f"column{number}"
         if usable.casefold() in (taken if usable == name else reserved):
-            number = 2
-            while f"{usable}_{number}".casefold() in reserved:
-                number += 1
-            usable = f"{usable}_{number}"
+            usable = next(free for again in count(2) if (free := f"{usable}_{again}").casefold() not in reserved)
         if usable != name:
             renamed[name] = usable
             reserved.add(usable.casefold())
             taken.add(usable.casefold())
         taken.add(name.casefold())
     return renamed
-
-
-def _usable(name: str) -> str:
-    return name.replace("\0", "_").encode("utf-8", "backslashreplace").decode() or "column"
 
 
 def checked(
