@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound="BaseModel")
 
-SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
+SECRET_KEY = re.compile(r"passw|passphrase|(?:^|[_-])pw(?:$|[_-])|[_-]pwd|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
 """Keys and variables whose values are never shown."""
 
 _WORDS = {
