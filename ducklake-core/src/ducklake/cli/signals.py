@@ -2,8 +2,8 @@
 
 Python runs a signal's handler in the main thread, between two of its own instructions: never while that thread waits
 in DuckDB, in a driver or in a plugin that is stuck. So a thread of its own hears of the signal at once, stops what
-the lake has open, and leaves the process if that does not help. What is unfinished then is taken back by the next
-command that writes, as after a kill.
+the lake has open, and leaves the process if that does not help, or at once when a second signal comes. What is unfinished
+then is taken back by the next command that writes, as after a kill.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ def watch(cli: Invocation) -> None:
         cli: The call; hears of the signal.
     """
 
+    heard = False
+
     def interrupt(number: int, frame: object) -> None:
-        cli.signal = number
-        raise KeyboardInterrupt
+        nonlocal heard
+        # A second one is for the listening thread: raised here it would interrupt the tidying up, and nothing more.
+        if not heard:
+            heard = True
+            cli.signal = number
+            raise KeyboardInterrupt
 
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
     reader, writer = os.pipe()
@@ -57,15 +63,20 @@ def leave(cli: Invocation) -> None:
 
 
 def _listen(cli: Invocation, reader: int, numbers: Collection[int]) -> None:
+    heard = 0
     while True:
         for number in os.read(reader, 64):
-            if number in numbers:
-                cli.signal = number
-                last = threading.Timer(PATIENCE, _give_up, [cli])
-                last.daemon = True
-                last.start()
-                cli.cancel()
-                return
+            if number not in numbers:
+                continue
+            heard += 1
+            if heard > 1:
+                _give_up(cli)
+            cli.signal = number
+            last = threading.Timer(PATIENCE, _give_up, [cli])
+            last.daemon = True
+            last.start()
+            # In a thread of its own too: a plugin's cancel() may hang, and a second signal is to be heard all the same.
+            threading.Thread(target=cli.cancel, name="cancel", daemon=True).start()
 
 
 def _give_up(cli: Invocation) -> None:
