@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ducklake.config.project import Project
     from ducklake.config.references import Redactor
     from ducklake.layers.rebuild import RebuildResult
+    from ducklake.layers.verify import FileFinding
     from ducklake.plan.builder import Planner
     from ducklake.plan.model import PipelinePlan
     from ducklake.plugins.manager import PluginManager
@@ -313,10 +314,7 @@ class Lake:
         Raises:
             DataError: There is no such table.
         """
-        try:
-            ref = TableRef.parse(table)
-        except ValueError as error:
-            raise ConfigurationError(str(error), code="unknown_table") from None
+        ref = self._table_ref(table)
         with self.catalog_store.read() as connection:
             tables = queries.snapshot(connection)
             state = tables.get(ref)
@@ -356,10 +354,7 @@ class Lake:
         """
         from ducklake.layers.publish import roll_back
 
-        try:
-            ref = TableRef.parse(table)
-        except ValueError as error:
-            raise ConfigurationError(str(error), code="unknown_table") from None
+        ref = self._table_ref(table)
         context, _ = self._writing(None, None)
         before, now = roll_back(context.paths, context.catalog, ref, to, context.wait)
         return {"table": str(ref), "before": before, "version": now, "status": "success"}
@@ -373,6 +368,29 @@ class Lake:
         from ducklake.layers.rebuild import rebuild
 
         return rebuild(self.paths, self.catalog_store, self.manager.writer("parquet").cls(), _log.debug)
+
+    def verify(self, *tables: str) -> tuple[int, list[FileFinding]]:
+        """Compare the files of the lake with the sizes and digests in the catalog; reads all of them.
+
+        Args:
+            *tables: Just these, each `layer.domain.table`; none means all.
+
+        Returns:
+            The number of files read, and those that are missing or hold something else than was committed.
+
+        Raises:
+            ConfigurationError: A name is none.
+            DataError: There is no such table.
+        """
+        from ducklake.layers.verify import verify
+
+        only = [self._table_ref(table) for table in tables]
+        known = self._snapshot()
+        for ref in only:
+            if ref not in known:
+                hint = did_you_mean(str(ref), map(str, known), "tables")
+                raise DataError(f"{ref}: no such table in the lake", hint=hint, code="no_such_table")
+        return verify(self.paths, self._snapshot, only)
 
     def cancel(self) -> None:
         """Stop what runs, from another thread: it fails, and is taken back as any failure is."""
@@ -410,6 +428,13 @@ class Lake:
         if self._manager is None:
             self._manager = PluginManager(switches, self.root)
         return self._manager
+
+    @staticmethod
+    def _table_ref(table: str) -> TableRef:
+        try:
+            return TableRef.parse(table)
+        except ValueError as error:
+            raise ConfigurationError(str(error), code="unknown_table") from None
 
     def _snapshot(self) -> LakeSnapshot:
         with self.catalog_store.read() as connection:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ducklake.api.results import CheckOutcome, CommandResult, TableResult
     from ducklake.api.tables import Column, Relation, Schema, SourceTable, TableRef, UnknownColumn
     from ducklake.api.transform import PythonTransform, TableStatistics, Transform, TransformContext
-    from ducklake.api.writer import StorageWriter
+    from ducklake.api.writer import Examination, StorageWriter
 
 _HOMES = {
     "connector": ("Connector", "ConnectorContext", "RowsConnector", "Session"),
@@ -58,7 +58,7 @@ _HOMES = {
     "results": ("CheckOutcome", "CommandResult", "TableResult"),
     "tables": ("Column", "Relation", "Schema", "SourceTable", "TableRef", "UnknownColumn"),
     "transform": ("PythonTransform", "TableStatistics", "Transform", "TransformContext"),
-    "writer": ("StorageWriter",),
+    "writer": ("Examination", "StorageWriter"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -99,6 +99,7 @@ __all__ = [
     "StagedFile",
     "StagedFiles",
     "StepEvent",
+    "Examination",
     "StorageWriter",
     "TableRef",
     "TableResult",

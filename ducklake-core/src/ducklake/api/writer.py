@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from ducklake.api.engine import EngineSession, FileSpec, StagedFiles
 from ducklake.api.tables import Schema
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Examination:
+    """What reading a whole file has shown.
+
+    Attributes:
+        sha256: Of all its bytes, in hex.
+        sound: Whether it is what was written; None where the file does not say.
+    """
+
+    sha256: str
+    sound: bool | None
 
 
 class StorageWriter(abc.ABC):
@@ -36,12 +50,26 @@ class StorageWriter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def complete(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Add key-value pairs to a finished file that nobody reads yet.
+    def complete(self, path: Path, metadata: Mapping[str, str]) -> str:
+        """Add key-value pairs to a finished file that nobody reads yet, and a digest by which `examine` knows it again.
 
         Args:
             path: A file out of `stage`.
             metadata: The pairs; a key that is there already is replaced.
+
+        Returns:
+            The sha256 of the whole file as it is now, in hex.
+        """
+
+    @abc.abstractmethod
+    def examine(self, path: Path) -> Examination:
+        """Read a whole file, and compare it with the digest that `complete` noted in it.
+
+        Args:
+            path: A file of this format.
+
+        Raises:
+            DataError: It is no whole file of this format.
         """
 
     @abc.abstractmethod

@@ -8,15 +8,18 @@ are added to the footer before anybody can see the file. A footer is a thrift st
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import struct
 from collections.abc import Mapping
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
 from ducklake.errors import DataError
 
 _MAGIC = b"PAR1"
 _KEY_VALUES = 5
+_PIECE = 1 << 20
 _BINARY, _LIST, _SET, _MAP, _STRUCT = 8, 9, 10, 11, 12
 
 
@@ -44,12 +47,16 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: the Parquet footer is damaged: {error}") from error
 
 
-def add_metadata(path: Path, pairs: Mapping[str, str]) -> None:
+def add_metadata(path: Path, pairs: Mapping[str, str], *, digest_key: str | None = None) -> str:
     """Add pairs to a footer, replacing keys that are there.
 
     Args:
         path: A whole Parquet file that nobody reads yet.
         pairs: Keys and values.
+        digest_key: Adds the sha256 of everything else in the file under this key.
+
+    Returns:
+        The sha256 of the whole file as it is now, in hex.
 
     Raises:
         DataError: It is no whole Parquet file.
@@ -60,14 +67,74 @@ def add_metadata(path: Path, pairs: Mapping[str, str]) -> None:
             footer, start = _read_footer(file.fileno(), path)
             fields = _fields(footer)
             merged = {**_key_values(fields), **pairs}
+            digest = _digest_until(file, start)
         except (IndexError, ValueError, struct.error) as error:
             raise DataError(f"{path}: the Parquet footer is damaged: {error}") from error
-        new = [field for field in fields if field.id != _KEY_VALUES]
-        new.append(_Field(_KEY_VALUES, _LIST, _encode_pairs(merged)))
-        body = _encode(sorted(new, key=lambda field: field.id))
+        if digest_key is not None:
+            merged[digest_key] = _content(digest, fields, merged, digest_key)
+        body = _encoded(fields, merged)
+        tail = body + struct.pack("<I", len(body)) + _MAGIC
         file.seek(start)
         file.truncate()
-        file.write(body + struct.pack("<I", len(body)) + _MAGIC)
+        file.write(tail)
+        digest.update(tail)
+        return digest.hexdigest()
+
+
+def examine(path: Path, digest_key: str) -> tuple[str, bool | None]:
+    """Read a whole file and compare it with the digest that was noted in it.
+
+    Args:
+        path: A whole Parquet file.
+        digest_key: As for `add_metadata`.
+
+    Returns:
+        The sha256 of the whole file, in hex, and whether it holds what it held then; None if it has no digest.
+
+    Raises:
+        DataError: It is no whole Parquet file.
+    """
+    with path.open("rb") as file:
+        try:
+            footer, start = _read_footer(file.fileno(), path)
+            fields = _fields(footer)
+            pairs = _key_values(fields)
+            digest = _digest_until(file, start)
+            noted = pairs.get(digest_key)
+            sound = None if noted is None else noted == _content(digest, fields, pairs, digest_key)
+        except (IndexError, ValueError, struct.error) as error:
+            raise DataError(f"{path}: the Parquet footer is damaged: {error}") from error
+        digest.update(footer + struct.pack("<I", len(footer)) + _MAGIC)
+        return digest.hexdigest(), sound
+
+
+def _content(pages: hashlib._Hash, fields: list[_Field], pairs: Mapping[str, str], digest_key: str) -> str:
+    """The digest of a whole file but for the pair that holds the digest."""
+    digest = pages.copy()
+    digest.update(_encoded(fields, {key: value for key, value in pairs.items() if key != digest_key}))
+    return digest.hexdigest()
+
+
+def _encoded(fields: list[_Field], pairs: Mapping[str, str]) -> bytes:
+    """A footer with these pairs instead of its own."""
+    new = [field for field in fields if field.id != _KEY_VALUES]
+    new.append(_Field(_KEY_VALUES, _LIST, _encode_pairs(pairs)))
+    return _encode(sorted(new, key=lambda field: field.id))
+
+
+def _digest_until(file: BufferedReader | BufferedRandom, end: int) -> hashlib._Hash:
+    """The running sha256 of a file's first bytes."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(min(_PIECE, end)))
+    file.seek(0)
+    left = end
+    while left:
+        read = file.readinto(buffer[: min(left, _PIECE)])
+        if not read:
+            raise ValueError("the file ends before its footer")
+        digest.update(buffer[:read])
+        left -= read
+    return digest
 
 
 def _read_footer(descriptor: int, path: Path) -> tuple[bytes, int]:

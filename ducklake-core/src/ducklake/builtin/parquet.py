@@ -10,14 +10,17 @@ from ducklake.api import hookimpl
 from ducklake.api.engine import EngineSession, FileSpec, StagedFiles
 from ducklake.api.sql import columns, literal, quote
 from ducklake.api.tables import Schema
-from ducklake.api.writer import StorageWriter
+from ducklake.api.writer import Examination, StorageWriter
 from ducklake.builtin.duckdb_engine import glob_escape
-from ducklake.builtin.footer import add_metadata, read_metadata
+from ducklake.builtin.footer import add_metadata, examine, read_metadata
 
 if TYPE_CHECKING:
     from ducklake.api.registrar import WriterRegistrar
 
 api = 1
+
+_DIGEST = "ducklake.sha256"
+"""Key of the digest of everything else in the file: the catalog's own digest would be lost with the catalog."""
 
 
 @hookimpl
@@ -36,9 +39,13 @@ class ParquetWriter(StorageWriter):
         """Let the engine write the rows; see `StorageWriter.stage`."""
         return session.write(sql, spec)
 
-    def complete(self, path: Path, metadata: Mapping[str, str]) -> None:
+    def complete(self, path: Path, metadata: Mapping[str, str]) -> str:
         """Add pairs to the footer; see `StorageWriter.complete`."""
-        add_metadata(path, metadata)
+        return add_metadata(path, metadata, digest_key=_DIGEST)
+
+    def examine(self, path: Path) -> Examination:
+        """Compare the file with the digest in its footer; see `StorageWriter.examine`."""
+        return Examination(*examine(path, _DIGEST))
 
     def metadata(self, path: Path) -> Mapping[str, str]:
         """The footer's pairs; see `StorageWriter.metadata`."""

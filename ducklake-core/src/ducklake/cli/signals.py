@@ -26,7 +26,6 @@ def watch(cli: Invocation) -> None:
     Args:
         cli: The call; hears of the signal.
     """
-
     heard = False
 
     def interrupt(number: int, frame: object) -> None:

@@ -133,7 +133,9 @@ def _extract_locked(
         if goes_on and not staged.rows:
             return _nothing_new(context, source, record, folder, begun)
         version = current.schema_version if current and current.schema == schema else (current.schema_version + 1 if current else 1)
-        files = complete_files(source.writer, staged, _common_footer(record, version), _last_footer(record, staged))
+        landed = len({file.owner for file in current.current_files}) if current and goes_on else 0
+        common = _common_footer(record, version, sequence=landed + 1)
+        files = complete_files(source.writer, staged, common, _last_footer(record, staged, repeats=extraction.overlap is not None))
     except BaseException:
         remove_tree(folder)
         raise
@@ -250,7 +252,8 @@ def _landed_schema(schema: Schema, source_types: Mapping[str, str], renamed: Map
     return Schema(tuple(Column(column.name, column.type, declared.get(column.name)) for column in schema))
 
 
-def _common_footer(record: ExtractionRecord, schema_version: int) -> dict[str, str]:
+def _common_footer(record: ExtractionRecord, schema_version: int, *, sequence: int) -> dict[str, str]:
+    """What every part says of its extraction; `sequence` counts those of an epoch that landed rows, whatever the clock says."""
     return {
         "ducklake.format": FOOTER_FORMAT,
         "ducklake.source": record.source,
@@ -259,17 +262,20 @@ def _common_footer(record: ExtractionRecord, schema_version: int) -> dict[str, s
         "ducklake.started": record.started,
         "ducklake.mode": record.mode,
         "ducklake.epoch": str(record.epoch),
+        "ducklake.sequence": str(sequence),
         "ducklake.schema_version": str(schema_version),
         "ducklake.schema": json.dumps(record.schema.to_json()),
         "ducklake.state_before": json.dumps(record.state_before),
     }
 
 
-def _last_footer(record: ExtractionRecord, staged: StagedFiles) -> dict[str, str]:
+def _last_footer(record: ExtractionRecord, staged: StagedFiles, *, repeats: bool) -> dict[str, str]:
+    """What the last part says besides; `repeats`: what is read again does not land again."""
     return {
         "ducklake.parts": str(len(staged.files)),
         "ducklake.rows": str(staged.rows),
         "ducklake.state_after": json.dumps(record.state),
+        "ducklake.repeats": json.dumps(repeats),
     }
 
 

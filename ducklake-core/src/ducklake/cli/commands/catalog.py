@@ -9,8 +9,10 @@ import typer
 
 from ducklake.cli import completion
 from ducklake.cli.app import group
+from ducklake.cli.errors import write_problem
 from ducklake.cli.invocation import Invocation
 from ducklake.cli.render import count, moment, seconds, size, text, title, write_table
+from ducklake.errors import Problem
 
 Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="So many, the newest first.")]
 Cells = Mapping[str, Callable[[Mapping[str, Any]], str]]
@@ -151,10 +153,40 @@ def rebuild(cli: Invocation) -> None:
     result = cli.lake().rebuild_catalog()
     for line in result.skipped:
         cli.warn(f"left out: {line}")
+    for line in result.gaps:
+        cli.warn(line)
     facts = {"tables": result.tables, "extractions": result.extractions, "versions": result.versions}
     cli.document([facts])
     cli.report(f"restored {', '.join(count(number, noun.removesuffix('s')) for noun, number in facts.items())}")
-    cli.report("the history of failures, runs and checks is lost")
+    cli.report("the history of failures, runs and checks is lost, and so are the statistics of columns until tables land or run again")
+
+
+def verify(
+    cli: Invocation,
+    tables: Annotated[
+        list[str] | None, typer.Argument(metavar="[TABLE]...", help="layer.domain.table; none: all", autocompletion=completion.tables)
+    ] = None,
+) -> None:
+    """Read every file of the lake and compare its size and sha256 with the catalog.
+
+    Ends with exit code 1 if a file is missing or holds something else than was committed.
+
+    Args:
+        cli: The call.
+        tables: Just these.
+    """
+    with cli.working():
+        count_read, findings = cli.lake().verify(*tables or ())
+    rows = [{"table": str(finding.ref), "path": finding.path, "status": "error", "error": finding.problem} for finding in findings]
+    problems = [
+        Problem("damaged", f"{finding.ref}: {finding.path} {finding.problem}", "restore the file from a backup") for finding in findings
+    ]
+    for problem in problems:
+        write_problem(problem, cli.redact)
+    cli.document(rows, problems, files=count_read)
+    cli.report(f"{count(count_read, 'file')} read, {len(findings)} of them damaged or missing")
+    if findings:
+        raise typer.Exit(1)
 
 
 def _explain(cli: Invocation, rows: Sequence[Mapping[str, Any]], label: Callable[[Mapping[str, Any]], str]) -> None:
@@ -171,6 +203,6 @@ def _explain(cli: Invocation, rows: Sequence[Mapping[str, Any]], label: Callable
 command = group(
     "catalog",
     "List the tables of the lake: rows, size, last change, last status.",
-    {"show": show, "extractions": extractions, "runs": runs, "quality": quality, "rebuild": rebuild},
+    {"show": show, "extractions": extractions, "runs": runs, "quality": quality, "rebuild": rebuild, "verify": verify},
     alone=tables,
 )
