@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 api = 1
 
+_ROW_GROUP_BYTES = 64 * 2**20
+"""A row group ends at about that many bytes in memory, a thread: its rows alone would not bound it where they are wide."""
+
 _WIDE_INTEGERS = {"HUGEINT", "UHUGEINT"}
 _NOT_FOR_PARQUET = re.compile(r"\b(INTERVAL|TIME WITH TIME ZONE|HUGEINT|UHUGEINT|BIGNUM|VARIANT)\b")
 
@@ -122,6 +125,7 @@ class DuckDBSession(EngineSession):
             "FORMAT parquet",
             f"COMPRESSION {spec.compression}",
             f"ROW_GROUP_SIZE {int(spec.row_group_rows)}",
+            f"ROW_GROUP_SIZE_BYTES {_ROW_GROUP_BYTES}",
             "RETURN_STATS",
         ]
         if spec.file_size:

@@ -29,8 +29,8 @@ from ducklake.layers.store import LakePaths, disk_errors, make_folder, put_new, 
 COMMIT_FILE = "commit.json"
 """The record beside finished files; its presence means that the landing can be finished by anyone."""
 
-FOOTER_FORMAT = "1"
-"""Version of the keys that raw files carry in their footers."""
+FOOTER_FORMAT = "2"
+"""Version of the keys that files carry in their footers: 2 added sequence, repeats and the digest of the file."""
 
 
 def work_folder(paths: LakePaths, ref: TableRef, owner: str) -> Path:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 Convert = Callable[[Sequence[Any]], "pa.Array"]
 """Turns the values of one column, as the driver gave them, into an Arrow array; raises where one would change."""
 
-_FIRST = 256
 _GREATEST = 16_384
+"""Rows a batch at most."""
+_SAMPLED = 7
+"""Every so manyth row is measured: to look at each value of each row would cost more than to convert it."""
+_STEP = 64
+"""Rows fetched at once: so many may turn out to be wide before anything can be done about it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ def read_batches(
     batch_size: int,
     batch_bytes: int,
 ) -> Iterator[pa.RecordBatch]:
-    """Fetch rows in chunks that grow and shrink with the width of the rows, so that memory stays bounded.
+    """Fetch rows until a batch has as many or as many bytes as it may have, so that memory stays bounded.
 
     Args:
         place: `source.table`, for messages.
@@ -59,13 +63,29 @@ def read_batches(
 
     schema = schema_of(readings)
     most = max(1, min(batch_size, _GREATEST))
-    chunk = min(_FIRST, most)
-    while rows := fetch(chunk):
-        arrays = [_converted(place, reading, values) for reading, values in zip(readings, zip(*rows, strict=True), strict=True)]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-        yield batch
-        fitting = int(batch_bytes * len(rows) / max(batch.nbytes, 1))
-        chunk = max(1, min(most, fitting, chunk * 4))
+    # Until something is known of the rows they are taken to be wide.
+    row_bytes = batch_bytes
+    rest = True
+    while rest:
+        rows: list[Sequence[Any]] = []
+        size = 0
+        while len(rows) < most and size < batch_bytes:
+            step = fetch(max(1, min(_STEP, most - len(rows), (batch_bytes - size) // row_bytes)))
+            if not step:
+                rest = False
+                break
+            rows += step
+            sample = step[::_SAMPLED]
+            size += sum(map(_width, sample)) * len(step) // len(sample)
+            row_bytes = max(1, size // len(rows))
+        if rows:
+            arrays = [_converted(place, reading, values) for reading, values in zip(readings, zip(*rows, strict=True), strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _width(row: Sequence[Any]) -> int:
+    """Bytes of a row, about: what is neither text nor binary is small."""
+    return sum(len(value) if isinstance(value, (str, bytes)) else 8 for value in row)
 
 
 def schema_of(readings: Sequence[Reading]) -> pa.Schema:
