@@ -65,24 +65,7 @@ def killed(project: Path, arguments: Sequence[str], moment: Moment, env: Mapping
     Returns:
         Whether it came so far.
     """
-    inject = f"inject={moment.call}:signal=KILL:when={moment.number}"
-    command = [
-        "strace",
-        "-f",
-        "-qq",
-        "-e",
-        f"trace={moment.call}",
-        "-e",
-        inject,
-        "-o",
-        "/dev/null",
-        DUCKLAKE,
-        "-C",
-        str(project),
-        *arguments,
-    ]
-    done = subprocess.run(command, capture_output=True, timeout=120, env={**os.environ, **(env or {})})
-    return done.returncode != 0
+    return injected(project, arguments, moment, "signal=KILL", env=env).returncode != 0
 
 
 def failing(project: Path, arguments: Sequence[str], moment: Moment, error: str) -> subprocess.CompletedProcess[str]:
@@ -94,23 +77,34 @@ def failing(project: Path, arguments: Sequence[str], moment: Moment, error: str)
         moment: Which call.
         error: Its errno, for example `ENOSPC`.
     """
-    inject = f"inject={moment.call}:error={error}:when={moment.number}"
-    command = [
-        "strace",
-        "-f",
-        "-qq",
-        "-e",
-        f"trace={moment.call}",
-        "-e",
-        inject,
-        "-o",
-        "/dev/null",
-        DUCKLAKE,
-        "-C",
-        str(project),
-        *arguments,
-    ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return injected(project, arguments, moment, f"error={error}")
+
+
+def injected(
+    project: Path,
+    arguments: Sequence[str],
+    moment: Moment,
+    what: str,
+    *,
+    trace: Sequence[str] = (),
+    log: Path = Path("/dev/null"),
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command under strace, with something done to one of its system calls.
+
+    Args:
+        project: The lake.
+        arguments: Of `ducklake`.
+        moment: Which call.
+        what: In strace's words, for example `signal=KILL`.
+        trace: Further calls to write down, with the paths of their descriptors.
+        log: Where to.
+        env: Further variables.
+    """
+    inject = f"inject={moment.call}:{what}:when={moment.number}"
+    options = ["-f", "-qq", "-y", "-s", "0", "-e", f"trace={','.join(dict.fromkeys([moment.call, *trace]))}", "-e", inject, "-o", str(log)]
+    command = ["strace", *options, DUCKLAKE, "-C", str(project), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env={**os.environ, **(env or {})})
 
 
 def copied(project: Path, target: Path) -> Path:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from faults.killing import DUCKLAKE, Moment, copied, failing, has_strace, killed, moments
+from faults.power import power_lost
 
 pytestmark = pytest.mark.skipif(not has_strace(), reason="strace cannot trace here: apt-get install strace, and allow ptrace")
 
@@ -179,6 +180,24 @@ def test_the_sweep_finds_an_order_that_loses_rows(lake: Path, tmp_path: Path) ->
         check_raw(project, 3)
 
 
+FLUSHING_NOTHING = """
+import ducklake.layers.store as store
+
+store.sync_file.__code__ = (lambda path: None).__code__
+"""
+
+
+def test_the_power_cut_finds_files_that_were_not_flushed(lake: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "sitecustomize.py").write_text(FLUSHING_NOTHING)
+    project = copied(lake, tmp_path / "lake")
+    # The extraction is committed by then, and tidies up.
+    assert power_lost(project, ["extract", "drops"], Moment("rmdir", 1), {"PYTHONPATH": str(bad)})
+    with pytest.raises((AssertionError, duckdb.Error)):
+        check_raw(project, 3)
+
+
 @pytest.fixture(params=[pytest.param(17, id="sampled"), pytest.param(1, id="every-call", marks=pytest.mark.sweep)])
 def every(request: pytest.FixtureRequest) -> int:
     step: int = request.param
@@ -231,3 +250,28 @@ def test_increments_that_a_disk_refused_land_every_row_once(lake: Path, tmp_path
     sold(start, range(6, 9))
     check = partial(check_increments, rows=8)
     assert sweep(start, ["extract", "shop"], tmp_path, check, every=every, injure=refused)
+
+
+def test_a_power_cut_during_an_extraction_is_as_if_nothing_had_happened(extracted: Path, tmp_path: Path, every: int) -> None:
+    start = copied(extracted, tmp_path / "start")
+    (start / "clientes.csv").write_text(LATER)
+    assert sweep(start, ["extract", "drops"], tmp_path, lambda project: check_raw(project, 5), every=every, injure=power_lost)
+
+
+@pytest.mark.sweep
+def test_a_power_cut_during_the_first_extraction_is_as_if_nothing_had_happened(lake: Path, tmp_path: Path) -> None:
+    assert sweep(lake, ["extract", "drops"], tmp_path, lambda project: check_raw(project, 3), every=1, injure=power_lost)
+
+
+def test_a_power_cut_during_a_run_is_as_if_nothing_had_happened(published: Path, tmp_path: Path, every: int) -> None:
+    assert sweep(published, ["run", "limpios"], tmp_path, lambda project: check_staging(project, 4), every=every, injure=power_lost)
+
+
+@pytest.mark.sweep
+def test_power_cuts_during_increments_land_every_row_once(lake: Path, tmp_path: Path) -> None:
+    start = copied(lake, tmp_path / "start")
+    sold(start, range(1, 6))
+    ducklake(start, "extract", "shop")
+    sold(start, range(6, 9))
+    check = partial(check_increments, rows=8)
+    assert sweep(start, ["extract", "shop"], tmp_path, check, every=1, injure=power_lost)

@@ -105,6 +105,11 @@ class Catalog:
                 os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)
+            folder = os.open(self._data, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
             draft.unlink()
         except OSError as error:
             raise DataError(
