@@ -40,12 +40,14 @@ pipelines:
 WHOLE = "SELECT count(*) = {rows} AND count(DISTINCT id) = {rows} AND count(DISTINCT _extraction_id) = 1 FROM {table}"
 
 
-def loop(lake: LakeProject, until: float, words: list[str], seen: Callable[[list[str], subprocess.CompletedProcess[str], float], None]) -> None:
+def loop(
+    lake: LakeProject, until: float, words: list[str], seen: Callable[[list[str], subprocess.CompletedProcess[str], float], None]
+) -> None:
     while time.monotonic() < until:
         begun = time.monotonic()
         done = subprocess.run(
             [*command(), "-C", str(lake.path), *words, "--json"],
-            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+            env=environment(), capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         seen(words, done, time.monotonic() - begun)
 
@@ -62,7 +64,9 @@ def test_ten_processes_for_a_minute(lake_project: Callable[..., LakeProject], ca
     numbers = "".join(f"{number}\n" for number in range(ROWS))
     lake = lake_project({"config/sources.yaml": SOURCES, "config/pipelines.yaml": PIPELINES, "a.csv": f"id\n{numbers}", "b.csv": "id\n1\n"})
     with contextlib.closing(sqlite3.connect(lake.path / "shop.db")) as connection:
-        connection.executescript("PRAGMA journal_mode = wal; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'x')")
+        connection.executescript(
+            "PRAGMA journal_mode = wal; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'x')"
+        )
     lake.ok("extract", "--all")
     lake.ok("run", "--all")
 

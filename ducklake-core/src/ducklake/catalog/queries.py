@@ -88,13 +88,16 @@ class TableState:
 LakeSnapshot = Mapping[TableRef, TableState]
 
 
-def snapshot(connection: Connection | None, only: TableRef | None = None, *, published: bool = False) -> LakeSnapshot:
+def snapshot(
+    connection: Connection | None, only: TableRef | None = None, *, published: bool = False, statistics: bool = True
+) -> LakeSnapshot:
     """Tables of the lake at this moment.
 
     Args:
         connection: From `Catalog.read`; None gives no tables.
         only: Just this table, which is much cheaper in a large lake.
         published: Just tables of staging and consume.
+        statistics: Whether `nulls` are wanted, which cost as much as all the rest.
     """
     if connection is None:
         return {}
@@ -115,15 +118,20 @@ def snapshot(connection: Connection | None, only: TableRef | None = None, *, pub
     ).fetchall():
         files.setdefault(TableRef(layer, domain, table), []).append(TableFile(*values))
     nulls: dict[TableRef, dict[str, int]] = {}
-    for layer, domain, table, column, count in connection.execute(
-        f"""
+    counts = (
+        connection.execute(
+            f"""
         WITH current AS (SELECT layer, domain, table_name, version FROM tables {where}),
         owners AS (SELECT DISTINCT f.owner FROM files f SEMI JOIN current USING (layer, domain, table_name, version))
         SELECT layer, domain, table_name, column_name, sum(null_count)
         FROM column_statistics SEMI JOIN owners USING (owner)
         WHERE null_count IS NOT NULL GROUP BY ALL
         """
-    ).fetchall():
+        ).fetchall()
+        if statistics
+        else []
+    )
+    for layer, domain, table, column, count in counts:
         nulls.setdefault(TableRef(layer, domain, table), {})[column] = int(count)
     found = {}
     for layer, domain, table, folder, file_format, mode, version, schema_version, state, changed in connection.execute(

@@ -60,11 +60,14 @@ class Catalog:
             self._refuse_missing()
             yield None
             return
-        with self._lock(), self._open(self.path, read_only=True) as connection:
-            if self._version(connection) == 0:
-                yield None
-            else:
-                yield connection
+        while True:
+            with self._lock(), self._open(self.path, read_only=True) as connection:
+                version = self._version(connection)
+                if not 0 < version < FORMAT_VERSION:
+                    yield connection if version else None
+                    return
+            with self.write():
+                pass  # which migrates it
 
     @contextlib.contextmanager
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -103,7 +106,10 @@ class Catalog:
                 pass
             with draft.open("rb") as file:
                 os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
+            # What a catalog that is gone had not yet written into its file belongs to nothing any more.
+            with self._lock(), contextlib.suppress(FileExistsError):
+                if not self.path.exists():
+                    self._log.unlink(missing_ok=True)
                 os.link(draft, self.path)
             folder = os.open(self._data, os.O_RDONLY)
             try:
@@ -116,6 +122,11 @@ class Catalog:
                 f"{self._data}: cannot write: {error.strerror or error}", hint="make the data folder writable", code="disk"
             ) from error
 
+    @property
+    def _log(self) -> Path:
+        """DuckDB's write-ahead log, which is there only after a kill."""
+        return self.path.with_name(self.path.name + ".wal")
+
     def check(self) -> None:
         """Raise if the catalog is damaged, newer, or missing beside data files; an empty lake passes."""
         with self.read() as connection:
@@ -126,10 +137,13 @@ class Catalog:
     @contextlib.contextmanager
     def _transaction(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._open(path, read_only=False) as connection:
-            self._back_up(connection)
+            before = self._version(connection)
+            if 0 < before < FORMAT_VERSION:
+                self._back_up(connection, before)
             connection.execute("BEGIN")
             try:
-                self._migrate(connection)
+                if before < FORMAT_VERSION:
+                    self._migrate(connection, before)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -207,12 +221,12 @@ class Catalog:
                 )
 
     def _version(self, connection: duckdb.DuckDBPyConnection) -> int:
-        exists = connection.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'catalog' AND table_name = 'lake'"
-        ).fetchone()
-        if not exists or not exists[0]:
+        import duckdb
+
+        try:
+            row = connection.execute("SELECT value FROM lake WHERE key = 'format_version'").fetchone()
+        except duckdb.CatalogException:  # there is no such table yet
             return 0
-        row = connection.execute("SELECT value FROM lake WHERE key = 'format_version'").fetchone()
         version = int(row[0]) if row else 0
         if version > FORMAT_VERSION:
             raise CatalogError(
@@ -222,11 +236,8 @@ class Catalog:
             )
         return version
 
-    def _back_up(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _back_up(self, connection: duckdb.DuckDBPyConnection, version: int) -> None:
         """Before an older catalog is migrated, keep it as it is."""
-        version = self._version(connection)
-        if not 0 < version < FORMAT_VERSION:
-            return
         backup = self._private / f"catalog-version-{version}.duckdb"
         draft = backup.with_suffix(".new")
         draft.unlink(missing_ok=True)
@@ -260,15 +271,11 @@ class Catalog:
         moved = self._private / f"catalog-damaged-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.duckdb"
         with self._lock():
             os.replace(self.path, moved)
-            log = self.path.with_name(self.path.name + ".wal")
-            if log.exists():
-                os.replace(log, moved.with_name(moved.name + ".wal"))
+            if self._log.exists():
+                os.replace(self._log, moved.with_name(moved.name + ".wal"))
         return moved
 
-    def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
-        before = self._version(connection)
-        if before == FORMAT_VERSION:
-            return
+    def _migrate(self, connection: duckdb.DuckDBPyConnection, before: int) -> None:
         for version in range(before + 1, FORMAT_VERSION + 1):
             connection.execute(MIGRATIONS[version])
         connection.execute("DELETE FROM lake WHERE key = 'format_version'")

@@ -43,8 +43,19 @@ def work_folder(paths: LakePaths, ref: TableRef, owner: str) -> Path:
     """
     folder = paths.work / lock_key(ref) / owner
     with disk_errors(folder):
-        make_folder(folder, 0o700)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
     return folder
+
+
+def make_lasting(folder: Path) -> None:
+    """Make a work folder durable, before anything is made elsewhere that has to be found by it after a power cut.
+
+    Args:
+        folder: From `work_folder`. An extraction that finds nothing new never needs this.
+    """
+    with disk_errors(folder):
+        sync_folder(folder.parent)
+        sync_folder(folder.parent.parent)
 
 
 def complete_files(
@@ -107,6 +118,7 @@ def land(
     document = {"record": record.to_json(), "private": {item.path: path.name for item, (path, _) in zip(named, finished, strict=True)}}
     with disk_errors(folder):
         write_json(folder / COMMIT_FILE, document)
+    make_lasting(folder)
     try:
         link_files(paths, folder, document)
         schema_version = _commit(catalog, record)

@@ -43,7 +43,7 @@ def recover(paths: LakePaths, catalog: Catalog, report: Report) -> bool:
                     for folder in sorted(remains):
                         _recover_one(paths, catalog, folder, report)
         with catalog.read() as connection:
-            tables = snapshot(connection, published=True)
+            tables = snapshot(connection, published=True, statistics=False)
         for state in unshown(paths, tables):
             found = True
             with contextlib.suppress(BusyError), locked(paths.lock(lock_key(state.ref)), str(state.ref)):

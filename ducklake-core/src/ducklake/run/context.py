@@ -84,7 +84,7 @@ class RunContext:
             return snapshot(connection)
 
     def table(self, ref: TableRef) -> tuple[TableState | None, list[str]]:
-        """One table at this moment, and the folders of its neighbours.
+        """One table at this moment, without statistics, and the folders of its neighbours.
 
         Args:
             ref: Its name; it need not exist.
@@ -92,4 +92,4 @@ class RunContext:
         from ducklake.catalog.queries import folders, snapshot
 
         with self.catalog.read() as connection:
-            return snapshot(connection, ref).get(ref), folders(connection, ref)
+            return snapshot(connection, ref, statistics=False).get(ref), folders(connection, ref)

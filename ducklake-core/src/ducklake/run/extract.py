@@ -24,7 +24,7 @@ from ducklake.layers.names import lock_key, table_folder
 from ducklake.layers.overlap import surplus
 from ducklake.layers.raw import FOOTER_FORMAT, complete_files, land, statistics_of, work_folder
 from ducklake.layers.scan import scan_versions, schema_difference
-from ducklake.layers.store import disk_errors, make_folder, remove_tree
+from ducklake.layers.store import disk_errors, remove_tree
 from ducklake.run.batches import check_schema, checked, landing_names
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.guard import engine_failure, guarded, guarded_iteration
@@ -210,7 +210,7 @@ def _surplus(
 ) -> str:
     """The increment without the rows that have landed before; it is read twice, so it goes through a file."""
     incoming = folder / "incoming"
-    make_folder(incoming, 0o700)
+    incoming.mkdir(0o700)
     read = source.writer.stage(source.engine, select, FileSpec(incoming, compression=context.compression))
     scan = source.writer.scan([file.path for file in read.files], read.schema)
     landed = scan_versions(context.paths, source.writer, before)

@@ -21,7 +21,7 @@ from ducklake.catalog.records import CheckRecord, RunRecord, VersionRecord
 from ducklake.errors import DataError, InternalError, QualityError
 from ducklake.layers.names import lock_key, table_folder
 from ducklake.layers.publish import prune, show_public, version_folder
-from ducklake.layers.raw import FOOTER_FORMAT, complete_files, statistics_of, work_folder
+from ducklake.layers.raw import FOOTER_FORMAT, complete_files, make_lasting, statistics_of, work_folder
 from ducklake.layers.scan import scan_table
 from ducklake.layers.store import disk_errors, make_folder, remove_tree, sync_folder
 from ducklake.plan.load import load_checks
@@ -96,6 +96,7 @@ def _run_locked(
     work = work_folder(context.paths, plan.destination, run.run_id)
     target = version_folder(context.paths, plan.destination, run.run_id)
     try:
+        make_lasting(work)
         with disk_errors(target):
             make_folder(target, 0o700)
         with context.open_engine() as session:
