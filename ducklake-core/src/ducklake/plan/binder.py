@@ -114,7 +114,8 @@ class Binder:
         sources = [dataclasses.replace(relations[entry.ref], alias=entry.alias) for entry in inputs if entry.alias is not None]
         named = {ref: relations[self._spelling(ref)] for step in pipeline.steps for ref in step.reads}
         only = inputs[0].ref if len(sources) == 1 else None
-        return compile_pipeline(pipeline, sources, named, self._session, self._facts[only].statistics if only else None)
+        statistics = self._facts[only].statistics if only else None
+        return compile_pipeline(pipeline, sources, named, self._session, statistics, only)
 
     def _relation(self, entry: PlannedInput) -> Relation:
         ref = entry.ref

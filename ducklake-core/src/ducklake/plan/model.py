@@ -65,6 +65,53 @@ class PlannedInput:
         return {"table": str(self.ref), "as": self.alias, "snapshots": self.snapshots}
 
 
+def probe_ref(pipeline: str) -> TableRef:
+    """Where the rows that a probe found are kept for the statement that follows it.
+
+    Args:
+        pipeline: The pipeline's name.
+    """
+    return TableRef(STAGES, pipeline, "probe")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlannedProbe:
+    """A look at the data that chooses among statements with the same result.
+
+    Attributes:
+        step: The step that asks, for example `4 deduplicate`.
+        question: What is looked for.
+        sql: Its rows are kept as `probe_ref`; the column `rows` says how many rows of the input each stands for.
+        source: The table whose rows they are compared with.
+        max_fraction: Of these rows, up to which `few` is chosen.
+        none: The statement where nothing is found.
+        few: The statement where something is, up to `max_fraction`.
+    """
+
+    step: str
+    question: str
+    sql: str
+    source: TableRef
+    max_fraction: float
+    none: str
+    few: str
+
+    def choose(self, found: int, rows: int) -> str | None:
+        """The statement for what was found; None is the general one.
+
+        Args:
+            found: Rows that the probe's rows stand for.
+            rows: Rows of `source`.
+        """
+        if not found:
+            return self.none
+        return self.few if found <= self.max_fraction * rows else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**dataclasses.asdict(self), "source": str(self.source)}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SqlStage:
     """A run of SQL steps, compiled into one statement.
@@ -72,14 +119,16 @@ class SqlStage:
     Attributes:
         sql: The statement; it reads tables of the lake and `stage_ref` of the stage before.
         steps: The steps in it, for example `1 rename`; empty for one that only passes rows on.
+        probe: What may choose a cheaper statement with the same result.
     """
 
     sql: str
     steps: tuple[str, ...] = ()
+    probe: PlannedProbe | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"kind": "sql", "steps": list(self.steps), "sql": self.sql}
+        return {"kind": "sql", "steps": list(self.steps), "sql": self.sql, "probe": self.probe.to_json() if self.probe else None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ducklake.layers.raw import FOOTER_FORMAT, complete_files, statistics_of, wo
 from ducklake.layers.scan import scan_table
 from ducklake.layers.store import disk_errors, make_folder, remove_tree, sync_folder
 from ducklake.plan.load import load_checks
-from ducklake.plan.model import PythonStage, SqlStage, stage_ref
+from ducklake.plan.model import PythonStage, SqlStage, probe_ref, stage_ref
 from ducklake.run.check import run_checks
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.ids import new_id
@@ -100,7 +100,7 @@ def _run_locked(
             make_folder(target, 0o700)
         with context.open_engine() as session:
             define_inputs(context, session, plan, tables)
-            staged = _stage(context, session, writer, plan, config, work, target)
+            staged = _stage(context, session, writer, plan, config, tables, work, target)
             checks += _check(context, session, plan, config, staged)
         failed = [check for check in checks if not check.passed and check.severity == "error"]
         if failed:
@@ -139,12 +139,35 @@ def define_inputs(context: RunContext, session: EngineSession, plan: PipelinePla
         session.define(item.ref, scan)
 
 
+def choose_statement(context: RunContext, session: EngineSession, plan: PipelinePlan, stage: SqlStage, tables: LakeSnapshot) -> str:
+    """The statement of a stage; where the plan has a probe, the one for what it finds.
+
+    Args:
+        context: The lake.
+        session: In which the pipeline's tables are defined.
+        plan: The pipeline.
+        stage: One of its stages.
+        tables: The snapshot from which they were defined.
+    """
+    probe = stage.probe
+    if probe is None or not session.keeps:
+        return stage.sql
+    kept = probe_ref(plan.pipeline)
+    session.keep(kept, probe.sql)
+    path = quote_path(kept.layer, kept.domain, kept.table)
+    ((found,),) = session.fetch(f"SELECT coalesce(sum(rows), 0)::BIGINT FROM {path}")
+    chosen = probe.choose(found, tables[probe.source].rows)
+    context.log.debug("%s, step %s: %s: they make %d rows", plan.pipeline, probe.step, probe.question, found)
+    return stage.sql if chosen is None else chosen
+
+
 def _stage(
     context: RunContext,
     session: EngineSession,
     writer: StorageWriter,
     plan: PipelinePlan,
     config: PipelineConfig,
+    tables: LakeSnapshot,
     work: Path,
     target: Path,
 ) -> StagedFiles:
@@ -158,7 +181,7 @@ def _stage(
             spec = FileSpec(folder, compression=context.compression, row_group_rows=context.row_group_rows)
             match stage:
                 case SqlStage():
-                    staged = writer.stage(session, stage.sql, spec)
+                    staged = writer.stage(session, choose_statement(context, session, plan, stage, tables), spec)
                 case PythonStage() if staged is not None:
                     staged = run_python_stage(context, session, writer, config, stage, staged, spec)
                 case _:
