@@ -20,11 +20,37 @@ HARMLESS_TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree
 
 
 VOLATILE = frozenset(
-    """
-    age current_connection_id current_date current_localtime current_localtimestamp current_query current_query_id current_time
-    current_timestamp current_transaction_id currval gen_random_uuid get_current_time get_current_timestamp getvariable localtime
-    localtimestamp nextval now random reservoir_quantile setseed stats sysdate today transaction_timestamp txid_current uuid uuidv4 uuidv7
-    """.split()
+    {
+        "age",
+        "current_connection_id",
+        "current_date",
+        "current_localtime",
+        "current_localtimestamp",
+        "current_query",
+        "current_query_id",
+        "current_time",
+        "current_timestamp",
+        "current_transaction_id",
+        "currval",
+        "gen_random_uuid",
+        "get_current_time",
+        "get_current_timestamp",
+        "getvariable",
+        "localtime",
+        "localtimestamp",
+        "nextval",
+        "now",
+        "random",
+        "setseed",
+        "stats",
+        "sysdate",
+        "today",
+        "transaction_timestamp",
+        "txid_current",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+    }
 )
 """Functions, and words without parentheses, whose value is another one each time or each day."""
 

@@ -46,12 +46,15 @@ class QualityCheck(abc.ABC, Generic[OptionsT]):
         aliases: Other words for it.
         Options: The model of the check's own keys.
         scope: `rows` if each row is right or wrong by itself, `table` if only the whole can be.
+        capabilities: `volatile` for one whose verdict depends on more than the rows and its options: then the pipeline
+            runs each time, also where nothing has changed.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     Options: ClassVar[type[Options]]
     scope: ClassVar[Literal["rows", "table"]] = "rows"
+    capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options

@@ -34,12 +34,13 @@ class FileRecord:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatisticsRecord:
-    """What the writer saw of one column, over all files of one extraction or version."""
+    """What the writer saw of one column, over all files of one extraction or version; distinct values are approximate."""
 
     column: str
     nulls: int | None
     minimum: str | None
     maximum: str | None
+    distinct: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class VersionRecord:
         schema: As written.
         statistics: A record a column.
         inputs: The tables that were read, with the version (raw: epoch) of each.
+        fingerprint: What else went into it, so that a run can tell whether anything has changed.
     """
 
     run_id: str
@@ -142,6 +144,7 @@ class VersionRecord:
     schema: Schema
     statistics: tuple[StatisticsRecord, ...]
     inputs: tuple[tuple[TableRef, int], ...]
+    fingerprint: str | None = None
 
     @property
     def rows(self) -> int:
@@ -180,3 +183,4 @@ class CheckRecord:
     failed_rows: int
     rows: int
     details: str
+    samples: tuple[Mapping[str, Any], ...] = ()

@@ -47,6 +47,7 @@ class Catalog:
         self._private = private
         self._memory: duckdb.DuckDBPyConnection | None = None
         self._busy = threading.Lock()
+        self._current = False
 
     @contextlib.contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
@@ -60,6 +61,9 @@ class Catalog:
             self._refuse_missing()
             yield None
             return
+        if self._is_older():
+            with self.write():
+                pass  # which migrates it
         with self._lock(), self._open(self.path, read_only=True) as connection:
             if self._version(connection) == 0:
                 yield None
@@ -200,6 +204,15 @@ class Catalog:
                     hint="run `ducklake catalog rebuild`",
                     code="catalog_missing",
                 )
+
+    def _is_older(self) -> bool:
+        """Whether it has yet to be migrated, which is looked up once."""
+        if not self._current:
+            with self._lock(), self._open(self.path, read_only=True) as connection:
+                version = self._version(connection)
+            self._current = version == FORMAT_VERSION
+            return 0 < version < FORMAT_VERSION
+        return False
 
     def _version(self, connection: duckdb.DuckDBPyConnection) -> int:
         exists = connection.execute(

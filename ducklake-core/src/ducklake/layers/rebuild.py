@@ -145,6 +145,7 @@ def _version(paths: LakePaths, parts: list[tuple[dict[str, str], Path]], last: d
         schema=Schema.from_json(json.loads(last["ducklake.schema"])),
         statistics=(),
         inputs=tuple((TableRef(*ref), int(version)) for ref, version in inputs),
+        fingerprint=last.get("ducklake.fingerprint"),
     )
 
 

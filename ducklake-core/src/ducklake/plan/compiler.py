@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from ducklake.api.engine import EngineError, EngineSession
+from ducklake.api.parse import volatile_words
 from ducklake.api.sql import quote, quote_path
 from ducklake.api.tables import Relation, Schema, TableRef
-from ducklake.api.parse import volatile_words
 from ducklake.api.transform import Probe, PythonTransform, TableStatistics, Transform, TransformContext
 from ducklake.errors import BindError
 from ducklake.plan.load import LoadedPipeline, LoadedStep
@@ -145,9 +145,7 @@ class _Compiler:
             "none": self._statement.then(step.name, probe.none),
             "few": streamed.then(probe.table, f"FROM {kept}").then(step.name, probe.few),
         }
-        self._probe = PlannedProbe(
-            f"{step.number} {step.type}", probe.question, asked, self._scanned, probe.max_fraction, none="", few=""
-        )
+        self._probe = PlannedProbe(f"{step.number} {step.type}", probe.question, asked, self._scanned, probe.max_fraction, none="", few="")
 
     def _add_python(self, step: LoadedStep, transform: PythonTransform[Any], context: TransformContext) -> None:
         schema = self._flush()
@@ -169,7 +167,7 @@ class _Compiler:
 
     def _flush(self) -> Schema:
         schema = self._bind()
-        probe = self._probe and dataclasses.replace(self._probe, **{way: statement.sql for way, statement in self._ways.items()})
+        probe = self._probe and dataclasses.replace(self._probe, none=self._ways["none"].sql, few=self._ways["few"].sql)
         self._stages.append(SqlStage(self._statement.sql, tuple(f"{step.number} {step.type}" for step in self._steps), probe))
         return schema
 

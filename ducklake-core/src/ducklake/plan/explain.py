@@ -32,6 +32,8 @@ def lines(plan: PipelinePlan) -> Iterator[str]:
     yield f"  publishes  {plan.destination} ({plan.format}, {plan.mode})"
     for check in plan.checks:
         yield f"  checks     {_check(check)}"
+    if plan.decision:
+        yield f"  a run      {'does nothing' if plan.decision == 'nothing' else 'publishes a new version'}: {plan.reason}"
     for note in plan.notes:
         yield f"  note       {note}"
     for number, stage in enumerate(plan.stages, start=1):
@@ -72,7 +74,7 @@ def _difference(sql: str, general: str) -> Iterator[str]:
 
 
 def _input(entry: PlannedInput) -> str:
-    which = {"latest": "latest extraction", "all": "all extractions"}[entry.snapshots] if entry.ref.layer == "raw" else None
+    which = str(entry.selection) if entry.ref.layer == "raw" else None
     name = f"as {entry.alias}" if entry.alias not in (None, "input") else None
     more = ", ".join(word for word in (which, name) if word)
     return f"{entry.ref}{f' ({more})' if more else ''}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import decimal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from ducklake.api.extraction import Mode
 from ducklake.api.quality import Severity
 from ducklake.api.tables import Schema, TableRef
 from ducklake.api.transform import TableStatistics
+from ducklake.layers.scan import LATEST, Selection
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Connector
@@ -53,16 +55,16 @@ class PlannedInput:
     Attributes:
         ref: The table.
         alias: What the pipeline calls it; None for tables that steps name as `layer.domain.table`.
-        snapshots: `latest` or `all` extractions of a raw table.
+        selection: Which of its files.
     """
 
     ref: TableRef
     alias: str | None = None
-    snapshots: str = "latest"
+    selection: Selection = LATEST
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"table": str(self.ref), "as": self.alias, "snapshots": self.snapshots}
+        return {"table": str(self.ref), "as": self.alias, **self.selection.to_json()}
 
 
 def probe_ref(pipeline: str) -> TableRef:
@@ -212,6 +214,10 @@ class PipelinePlan:
         mode: How it is published.
         file: Where it is configured.
         line: Line in `file`.
+        ingredients: Digests of what it is made of, apart from its tables.
+        volatile: What gives another result each time, although the tables are the same.
+        decision: Whether it has anything to do, as far as that is known.
+        reason: Why.
     """
 
     pipeline: str
@@ -228,6 +234,10 @@ class PipelinePlan:
     mode: str = "replace"
     file: str | None = None
     line: int | None = None
+    ingredients: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+    decision: Literal["publish", "nothing"] | None = None
+    reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -237,6 +247,8 @@ class PipelinePlan:
             "destination": str(self.destination),
             "format": self.format,
             "mode": self.mode,
+            "decision": self.decision,
+            "reason": self.reason,
             "inputs": [entry.to_json() for entry in self.inputs],
             "upstream": list(self.upstream),
             "stages": [stage.to_json() for stage in self.stages],
