@@ -88,6 +88,15 @@ class QualityCheck(abc.ABC, Generic[OptionsT]):
         """
         return None
 
+    def sample(self, relation: Relation) -> str | None:
+        """A SELECT of rows that violate the rule, asked only where some do; core takes a few of them. None if none can be shown.
+
+        Args:
+            relation: The table as it would be published.
+        """
+        predicate = self.violation(relation)
+        return None if predicate is None else f"SELECT * FROM {relation.sql} WHERE {predicate}"
+
     def evaluate(self, values: Mapping[str, Any], rows: int) -> CheckResult:
         """Judge.
 

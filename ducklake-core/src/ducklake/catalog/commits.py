@@ -229,7 +229,7 @@ def _insert_statistics(connection: Connection, ref: TableRef, owner: str, statis
     values = []
     for column in statistics:
         fraction = column.nulls / rows if column.nulls is not None and rows else None
-        values.append([*_key(ref), owner, column.column, column.nulls, fraction, column.minimum, column.maximum, column.distinct])
+        values.append([*_key(ref), owner, column.column, column.nulls, fraction, column.minimum, column.maximum])
     _insert(connection, "column_statistics", values)
 
 

@@ -335,8 +335,7 @@ def column_statistics(connection: Connection | None, owners: Iterable[str]) -> d
         connection,
         """
         SELECT column_name, sum(null_count)::BIGINT AS nulls, avg(null_fraction) AS null_fraction,
-            CASE WHEN count(*) = 1 THEN any_value(minimum) END AS minimum, CASE WHEN count(*) = 1 THEN any_value(maximum) END AS maximum,
-            CASE WHEN count(*) = 1 THEN any_value(approx_distinct) END AS approx_distinct
+            CASE WHEN count(*) = 1 THEN any_value(minimum) END AS minimum, CASE WHEN count(*) = 1 THEN any_value(maximum) END AS maximum
         FROM column_statistics WHERE owner IN (SELECT unnest(?::VARCHAR[])) GROUP BY column_name
         """,
         [ids],

@@ -34,13 +34,12 @@ class FileRecord:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StatisticsRecord:
-    """What the writer saw of one column, over all files of one extraction or version; distinct values are approximate."""
+    """What the writer saw of one column, over all files of one extraction or version."""
 
     column: str
     nulls: int | None
     minimum: str | None
     maximum: str | None
-    distinct: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

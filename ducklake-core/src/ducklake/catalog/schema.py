@@ -138,9 +138,8 @@ CREATE INDEX lineage_by_run ON lineage (run_id);
 _VERSION_2 = """
 ALTER TABLE versions ADD COLUMN fingerprint VARCHAR;
 ALTER TABLE data_quality ADD COLUMN samples VARCHAR;
-ALTER TABLE column_statistics ADD COLUMN approx_distinct BIGINT;
 """
-"""What went into a version, rows that failed a check, about how many values a column has."""
+"""What went into a version, and rows that failed a check."""
 
 MIGRATIONS: dict[int, str] = {1: _VERSION_1, 2: _VERSION_2}
 """Statements that lead from the version before to this one; all that are needed run in one transaction."""

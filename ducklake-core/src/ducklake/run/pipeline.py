@@ -233,7 +233,8 @@ def _check(
     records = []
     for report in run_checks(session, relation, load_checks(config, context.manager), plan.pipeline, staged.rows):
         found = report.outcome
-        records.append(CheckRecord(found.type, found.columns, found.severity, found.passed, found.failed_rows, staged.rows, found.details))
+        judged = (found.type, found.columns, found.severity, found.passed, found.failed_rows, staged.rows, found.details)
+        records.append(CheckRecord(*judged, report.samples))
         if not found.passed:
             details = {"details": found.details, **report.metrics}
             failure = QualityFailure(plan.pipeline, plan.destination, found.type, found.severity, found.failed_rows, details)
