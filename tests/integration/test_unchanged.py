@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import duckdb
 import pytest
@@ -25,7 +26,7 @@ from ducklake.api import NoOptions, PythonTransform
 class Step(PythonTransform):
     name = "shout"
     Options = NoOptions
-    capabilities = frozenset({CAPABILITIES})
+    capabilities = frozenset(CAPABILITIES)
     def output(self, inputs, context):
         return inputs[0].schema
     def apply(self, batches, context):
@@ -38,17 +39,17 @@ def register_transforms(register):
 
 
 @pytest.fixture
-def lake(lake_project: LakeProject) -> LakeProject:
-    lake_project.write(
+def lake(lake_project: Callable[..., LakeProject]) -> LakeProject:
+    project = lake_project(
         {
             "clientes.csv": "id,nombre\n1,ana\n1,ana\n2,x\n3,cid\n",
             "config/sources.yaml": SOURCES,
             "config/pipelines.yaml": {"pipelines": [PIPELINE]},
         }
     )
-    assert lake_project.lake.extract("shop").ok
-    assert status(lake_project) == "success"
-    return lake_project
+    assert project.lake.extract("shop").ok
+    assert status(project) == "success"
+    return project
 
 
 def status(lake: LakeProject, **options: bool) -> str:
