@@ -37,19 +37,15 @@ class Selection:
     first: dt.date | None = None
     last: dt.date | None = None
 
-    def to_json(self) -> dict[str, str | None]:
+    def to_json(self) -> dict[str, str]:
         """Plain data."""
-        return {
-            "snapshots": self.snapshots,
-            "from": self.first.isoformat() if self.first else None,
-            "to": self.last.isoformat() if self.last else None,
-        }
+        days = {"from": self.first, "to": self.last}
+        return {"snapshots": self.snapshots, **{name: day.isoformat() for name, day in days.items() if day}}
 
     def __str__(self) -> str:
         words = {"latest": "latest extraction", "all": "all extractions"}[self.snapshots]
-        first = f", landed from {self.first}" if self.first else ""
-        last = f"{',' if self.last and not first else ''}{' landed' if self.last and not first else ''} to {self.last}" if self.last else ""
-        return f"{words}{first}{last}"
+        days = [f"{word} {day}" for word, day in (("from", self.first), ("to", self.last)) if day]
+        return f"{words}, landed {' '.join(days)}" if days else words
 
 
 LATEST = Selection()
