@@ -40,6 +40,7 @@ def days(lake_project: Callable[..., LakeProject], tmp_path: Path) -> LakeProjec
     assert lake.lake.extract("s").ok
     (landed,) = (lake.path / "data/raw/s/t").rglob("*.parquet")
     with duckdb.connect(lake.path / "data/catalog.duckdb") as catalog:
+        catalog.execute("BEGIN")
         for number in range(365):
             day = dt.date(2023, 1, 1) + dt.timedelta(days=number)
             path = f"raw/s/t/year={day:%Y}/month={day:%m}/day={day:%d}/data.parquet"
@@ -51,6 +52,7 @@ def days(lake_project: Callable[..., LakeProject], tmp_path: Path) -> LakeProjec
                 "FROM files WHERE path = ?",
                 [path, landed.relative_to(lake.path / "data").as_posix()],
             )
+        catalog.execute("COMMIT")
     return lake
 
 
