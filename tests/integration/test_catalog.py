@@ -99,18 +99,18 @@ def test_a_newer_catalog_is_refused_by_its_version(lake: LakeProject) -> None:
 
 
 def test_an_older_catalog_is_migrated_in_one_transaction_with_a_backup(lake: LakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "FORMAT_VERSION", 3)
-    monkeypatch.setitem(schema.MIGRATIONS, 2, "ALTER TABLE lake ADD COLUMN note VARCHAR; CREATE TABLE extra (a INTEGER)")
-    monkeypatch.setitem(schema.MIGRATIONS, 3, "SELECT no_such_function()")
+    monkeypatch.setattr(store, "FORMAT_VERSION", 4)
+    monkeypatch.setitem(schema.MIGRATIONS, 3, "ALTER TABLE lake ADD COLUMN note VARCHAR; CREATE TABLE extra (a INTEGER)")
+    monkeypatch.setitem(schema.MIGRATIONS, 4, "SELECT no_such_function()")
     catalog = Lake(lake.path).catalog_store
     with pytest.raises(duckdb.Error, match="no_such_function"), catalog.write():
         pass
-    backup = lake.path / "data/.ducklake/catalog-version-1.duckdb"
+    backup = lake.path / "data/.ducklake/catalog-version-2.duckdb"
     assert backup.exists()
     with duckdb.connect(lake.path / "data/catalog.duckdb", read_only=True) as connection:
-        assert connection.execute("SELECT value FROM lake WHERE key = 'format_version'").fetchone() == ("1",)
+        assert connection.execute("SELECT value FROM lake WHERE key = 'format_version'").fetchone() == ("2",)
         assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'extra'").fetchone() == (0,)
-    monkeypatch.setitem(schema.MIGRATIONS, 3, "INSERT INTO extra VALUES (7)")
+    monkeypatch.setitem(schema.MIGRATIONS, 4, "INSERT INTO extra VALUES (7)")
     with catalog.write() as connection:
         assert connection.execute("SELECT a FROM extra").fetchall() == [(7,)]
     with duckdb.connect(backup, read_only=True) as connection:

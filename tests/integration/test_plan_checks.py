@@ -85,7 +85,7 @@ def test_all_aggregates_take_one_scan(ran, engine_session):
     - {type: not_null, columns: [id]}
     """
     reports = ran(checks, session)
-    assert len(session.ran) == 1
+    assert len([sql for sql in session.ran if "count(" in sql]) == 1
     assert [(report.outcome.type, report.outcome.failed_rows, report.outcome.passed) for report in reports] == [
         ("not_null", 1, False),
         ("valid_values", 1, False),

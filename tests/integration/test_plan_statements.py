@@ -6,6 +6,7 @@ import textwrap
 import pytest
 
 from ducklake.api import TableRef
+from ducklake.layers.scan import ALL
 from ducklake.plan.explain import explain, lines
 from ducklake.plan.model import PlannedInput, SqlStage
 from planning import make, pipeline
@@ -159,7 +160,7 @@ def test_several_sources_are_called_by_their_aliases_and_other_tables_by_name(tm
     plan = make(tmp_path, engine_session, SEVERAL, tables=TABLES).plan()
     assert plan.inputs == (
         PlannedInput(TableRef("raw", "shop", "clientes"), "c"),
-        PlannedInput(TableRef("raw", "shop", "pedidos"), "pedidos", "all"),
+        PlannedInput(TableRef("raw", "shop", "pedidos"), "pedidos", ALL),
         PlannedInput(TableRef("raw", "crm", "segmentos")),
     )
     assert [(column.name, column.type) for column in plan.schema] == [("cli_id", "BIGINT"), ("total", "DECIMAL(38,2)")]

@@ -201,15 +201,17 @@ class Lake:
         *pipelines: str,
         all: bool = False,  # noqa: A002 - the word of the command line
         with_upstream: bool = False,
+        full_refresh: bool = False,
         progress: ProgressCallback | None = None,
         wait: float | None = None,
     ) -> CommandResult:
-        """Run pipelines in the order of their dependencies.
+        """Run pipelines in the order of their dependencies. One whose table already is what it would publish is skipped.
 
         Args:
             *pipelines: Names of pipelines.
             all: All pipelines that are enabled.
             with_upstream: Also the pipelines that they depend on.
+            full_refresh: Run them although nothing has changed.
             progress: Told how far things are.
             wait: Seconds to wait for a table in use; by default the lake's own.
 
@@ -238,7 +240,7 @@ class Lake:
                     note = f"not run, because {', '.join(causes)} failed"
                     results.append(TableResult("skipped", pipeline=plan.pipeline, table=str(plan.destination), notes=(note,)))
                     continue
-                result = run_pipeline(context, plan, self.project.pipelines[plan.pipeline])
+                result = run_pipeline(context, plan, self.project.pipelines[plan.pipeline], anew=full_refresh)
                 results.append(result)
                 if result.exit_code:
                     failed.add(plan.pipeline)
@@ -255,7 +257,21 @@ class Lake:
         """
         planner = self._planner()
         names = planner.select([pipeline], with_upstream=True)
-        return next(plan for plan in self._plans(planner, names) if plan.pipeline == pipeline)
+        tables = self._snapshot()
+        with self.open_engine() as session:
+            plans = planner.plan(names, self._facts(tables), session)
+            engine = session.version
+        plan = next(plan for plan in plans if plan.pipeline == pipeline)
+        return plan if plan.unbound else self._decided(plan, tables, engine)
+
+    def _decided(self, plan: PipelinePlan, tables: LakeSnapshot, engine: str) -> PipelinePlan:
+        """With what a run would do now."""
+        from ducklake.plan.fingerprint import fingerprint
+        from ducklake.run.unchanged import decision_for
+
+        settings = self.project.settings
+        decision = decision_for(self.paths, plan, tables, fingerprint(plan, tables, engine, settings.of_files))
+        return dataclasses.replace(plan, decision="publish" if decision.needed else "nothing", reason=decision.why)
 
     def query(self, sql: str) -> QueryResult:
         """Run one SELECT over the lake, read only: no other file, no network, no settings.
@@ -444,11 +460,11 @@ class Lake:
     def _facts(tables: LakeSnapshot) -> dict[TableRef, Any]:
         """What planning knows of each table that exists."""
         from ducklake.api.transform import TableStatistics
-        from ducklake.layers.scan import table_schema
+        from ducklake.layers.scan import ALL, table_schema
         from ducklake.plan.model import TableFacts
 
         return {
-            ref: TableFacts(table_schema(table), TableStatistics(table.rows, table.nulls), table_schema(table, "all"))
+            ref: TableFacts(table_schema(table), TableStatistics(table.rows, table.nulls), table_schema(table, ALL))
             for ref, table in tables.items()
         }
 
@@ -456,10 +472,6 @@ class Lake:
         from ducklake.plan.builder import Planner
 
         return Planner(self.project, self.manager)
-
-    def _plans(self, planner: Planner, names: Sequence[str]) -> list[PipelinePlan]:
-        with self.open_engine() as session:
-            return planner.plan(names, self._facts(self._snapshot()), session)
 
     def _plans_around(self, planner: Planner, names: Sequence[str]) -> tuple[list[PipelinePlan], dict[str, tuple[Problem, ...]]]:
         with self.open_engine() as session:
@@ -494,6 +506,7 @@ class Lake:
             compression=settings.parquet.compression,
             row_group_rows=settings.parquet.row_group_rows,
             file_size=settings.parquet.file_size_bytes,
+            file_settings=settings.of_files,
             keep_versions=settings.retention.versions,
             wait=self.wait if wait is None else wait,
             progress=progress or (lambda event: None),

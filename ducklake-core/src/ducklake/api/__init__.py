@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ducklake.api.quality import CheckResult, QualityCheck
     from ducklake.api.results import CheckOutcome, CommandResult, TableResult
     from ducklake.api.tables import Column, Relation, Schema, SourceTable, TableRef, UnknownColumn
-    from ducklake.api.transform import PythonTransform, TableStatistics, Transform, TransformContext
+    from ducklake.api.transform import Probe, PythonTransform, TableStatistics, Transform, TransformContext
     from ducklake.api.writer import Examination, StorageWriter
 
 _HOMES = {
@@ -57,7 +57,7 @@ _HOMES = {
     "quality": ("CheckResult", "QualityCheck"),
     "results": ("CheckOutcome", "CommandResult", "TableResult"),
     "tables": ("Column", "Relation", "Schema", "SourceTable", "TableRef", "UnknownColumn"),
-    "transform": ("PythonTransform", "TableStatistics", "Transform", "TransformContext"),
+    "transform": ("Probe", "PythonTransform", "TableStatistics", "Transform", "TransformContext"),
     "writer": ("Examination", "StorageWriter"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -85,6 +85,7 @@ __all__ = [
     "Options",
     "Overlap",
     "ParsedSql",
+    "Probe",
     "PythonTransform",
     "QualityCheck",
     "QualityFailure",

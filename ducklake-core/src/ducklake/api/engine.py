@@ -102,7 +102,12 @@ class EngineSession(abc.ABC):
     """A private database of the engine; used by one thread, as a context manager.
 
     Tables of the lake appear in it under `layer.domain.table`, so SQL that names them runs as it stands.
+
+    Attributes:
+        keeps: Whether it has `keep`; without, steps cannot look at the data before they choose their SQL.
     """
+
+    keeps: ClassVar[bool] = False
 
     def __enter__(self) -> Self:
         return self
@@ -173,6 +178,18 @@ class EngineSession(abc.ABC):
             ref: The table.
             select: A SELECT that reads its files, or for planning one that has its columns and no rows.
         """
+
+    def keep(self, ref: TableRef, select: str) -> None:
+        """Run a SELECT and keep its rows as a table under `layer.domain.table`, as long as the session lives.
+
+        Args:
+            ref: A name that no table of the lake has.
+            select: A SELECT.
+
+        Raises:
+            EngineError: It failed.
+        """
+        raise EngineError(f"{self.version} keeps no tables")
 
     @abc.abstractmethod
     def register(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:

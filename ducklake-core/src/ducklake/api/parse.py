@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,44 @@ if TYPE_CHECKING:
 
 HARMLESS_TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest"})
 """Functions behind FROM that make rows of their arguments; all others may read files, settings or the network."""
+
+
+VOLATILE = frozenset(
+    {
+        "age",
+        "current_connection_id",
+        "current_date",
+        "current_localtime",
+        "current_localtimestamp",
+        "current_query",
+        "current_query_id",
+        "current_time",
+        "current_timestamp",
+        "current_transaction_id",
+        "currval",
+        "gen_random_uuid",
+        "get_current_time",
+        "get_current_timestamp",
+        "getvariable",
+        "localtime",
+        "localtimestamp",
+        "nextval",
+        "now",
+        "random",
+        "setseed",
+        "stats",
+        "sysdate",
+        "today",
+        "transaction_timestamp",
+        "txid_current",
+        "uuid",
+        "uuidv4",
+        "uuidv7",
+    }
+)
+"""Functions, and words without parentheses, whose value is another one each time or each day."""
+
+_PERHAPS_VOLATILE = re.compile(rf"\b({'|'.join(sorted(VOLATILE))}|sample|tablesample)\b", re.IGNORECASE)
 
 
 class SqlSyntaxError(ValueError):
@@ -125,6 +164,39 @@ def parse_expression(text: str) -> ParsedSql:
         if node["select_list"][0]["type"] == "STAR" or node["select_list"][0]["alias"]:
             raise SqlSyntaxError("write exactly one expression")
     return _read(text, statements[0])
+
+
+@lru_cache(maxsize=4096)
+def volatile_words(sql: str) -> tuple[str, ...]:
+    """What in a SELECT gives other rows each time although the tables are the same: `now`, `random`, samples.
+
+    Args:
+        sql: One SELECT in DuckDB's dialect.
+
+    Raises:
+        SqlSyntaxError: It cannot be parsed.
+    """
+    if not _PERHAPS_VOLATILE.search(sql):
+        return ()
+    return tuple(sorted(set(_volatile(_parse(sql)))))
+
+
+def _volatile(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _volatile(item)
+    if not isinstance(node, dict):
+        return
+    if node.get("class") == "FUNCTION":
+        name = str(node["function_name"]).casefold()
+        if name in VOLATILE and (name != "age" or len(node["children"]) == 1):
+            yield name
+    if node.get("class") == "COLUMN_REF" and len(node["column_names"]) == 1 and node["column_names"][0].casefold() in VOLATILE:
+        yield node["column_names"][0].casefold()
+    if isinstance(node.get("sample"), dict):
+        yield "sample"
+    for value in node.values():
+        yield from _volatile(value)
 
 
 def _parse(sql: str, first_line: int = 1) -> list[dict[str, Any]]:

@@ -46,12 +46,15 @@ class QualityCheck(abc.ABC, Generic[OptionsT]):
         aliases: Other words for it.
         Options: The model of the check's own keys.
         scope: `rows` if each row is right or wrong by itself, `table` if only the whole can be.
+        capabilities: `volatile` for one whose verdict depends on more than the rows and its options: then the pipeline
+            runs each time, also where nothing has changed.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     Options: ClassVar[type[Options]]
     scope: ClassVar[Literal["rows", "table"]] = "rows"
+    capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -84,6 +87,15 @@ class QualityCheck(abc.ABC, Generic[OptionsT]):
             relation: The table as it would be published.
         """
         return None
+
+    def sample(self, relation: Relation) -> str | None:
+        """A SELECT of rows that violate the rule, asked only where some do; core takes a few of them. None if none can be shown.
+
+        Args:
+            relation: The table as it would be published.
+        """
+        predicate = self.violation(relation)
+        return None if predicate is None else f"SELECT * FROM {relation.sql} WHERE {predicate}"
 
     def evaluate(self, values: Mapping[str, Any], rows: int) -> CheckResult:
         """Judge.

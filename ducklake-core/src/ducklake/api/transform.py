@@ -32,6 +32,31 @@ class TableStatistics:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Probe:
+    """A look at the data by which a step chooses the cheapest of several ways to the same result.
+
+    The rows of `sql` are kept as a table before the statement runs. Core asks for a probe only where the input can be
+    read several times at the price of a scan, and gives the same rows each time.
+
+    Attributes:
+        sql: A SELECT over `inputs`, with a column `rows`: how many rows of the input each of its rows stands for.
+        table: The name under which `few` reads what was kept.
+        none: The SELECT of the step where the probe found nothing.
+        few: Its SELECT where it found rows that stand for at most `max_fraction` of the rows of the table that is read;
+            for more, what `to_sql` returns.
+        max_fraction: From 0 to 1.
+        question: What is looked for, for example `keys that occur more than once`.
+    """
+
+    sql: str
+    table: str
+    none: str
+    few: str
+    max_fraction: float
+    question: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TransformContext:
     """What core lends to a transform while it compiles.
 
@@ -71,7 +96,8 @@ class Transform(_Transform[OptionsT]):
     Attributes:
         name: The word for `type:` in a pipeline's `transforms`.
         Options: The model of the step's other keys.
-        capabilities: Words such as `several_inputs` (the step takes all of the pipeline's `sources`).
+        capabilities: Words such as `several_inputs` (the step takes all of the pipeline's `sources`) and `row_wise` (it
+            makes of each row at most one, looking at nothing else, so that its input may be read several times).
     """
 
     @abc.abstractmethod
@@ -102,9 +128,23 @@ class Transform(_Transform[OptionsT]):
         """
         return context.describe(self.to_sql(inputs, context))
 
+    def probe(self, inputs: Sequence[Relation], context: TransformContext) -> Probe | None:
+        """Other ways to the same rows, chosen by a look at the data before the statement runs; None if there is one way.
+
+        Args:
+            inputs: As for `to_sql`.
+            context: What core lends.
+        """
+        return None
+
 
 class PythonTransform(_Transform[OptionsT]):
-    """A transform written in Python over Arrow batches; for what SQL cannot say."""
+    """A transform written in Python over Arrow batches; for what SQL cannot say.
+
+    Attributes:
+        capabilities: `volatile` for one whose result depends on more than its input, options and source code: its
+            pipelines run each time, also where nothing has changed.
+    """
 
     @abc.abstractmethod
     def output(self, inputs: Sequence[Relation], context: TransformContext) -> Schema:

@@ -76,7 +76,11 @@ def commit_version(connection: Connection, record: VersionRecord) -> int:
     version = int(row[0]) if row else 1
     schema_version = _schema_version(connection, ref, record.schema, now.isoformat())
     connection.execute(f"UPDATE versions SET superseded = {literal(now)} {_where(ref)} AND superseded IS NULL")
-    _insert(connection, "versions", [[*_key(ref), version, record.run_id, now, None, record.rows, record.size, schema_version]])
+    _insert(
+        connection,
+        "versions",
+        [[*_key(ref), version, record.run_id, now, None, record.rows, record.size, schema_version, record.fingerprint]],
+    )
     _insert_files(connection, ref, record.run_id, version, record.files, schema_version)
     _insert_statistics(connection, ref, record.run_id, record.statistics, record.rows)
     for table, input_version in record.inputs:
@@ -132,6 +136,7 @@ def record_run(connection: Connection, record: RunRecord, checks: Sequence[Check
                     check.failed_rows,
                     check.rows,
                     check.details,
+                    json.dumps(check.samples, ensure_ascii=False) if check.samples else None,
                 ]
             ],
         )

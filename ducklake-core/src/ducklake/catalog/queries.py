@@ -55,6 +55,7 @@ class TableState:
         files: All committed files; `current_files` are those that readers see.
         nulls: NULLs a column in the newest extraction or version.
         changed: ISO 8601, UTC.
+        fingerprint: What went into the current version; None for raw, and where nobody knows.
     """
 
     ref: TableRef
@@ -68,6 +69,7 @@ class TableState:
     files: tuple[TableFile, ...]
     nulls: Mapping[str, int]
     changed: str
+    fingerprint: str | None = None
 
     @property
     def schema(self) -> Schema:
@@ -133,6 +135,12 @@ def snapshot(
     )
     for layer, domain, table, column, count in counts:
         nulls.setdefault(TableRef(layer, domain, table), {})[column] = int(count)
+    made_of = {
+        (*key, version): text
+        for *key, version, text in connection.execute(
+            f"SELECT layer, domain, table_name, version, fingerprint FROM versions {where} {'AND' if where else 'WHERE'} superseded IS NULL"
+        ).fetchall()
+    }
     found = {}
     for layer, domain, table, folder, file_format, mode, version, schema_version, state, changed in connection.execute(
         f"SELECT layer, domain, table_name, folder, format, mode, version, schema_version, state, changed FROM tables {where}"
@@ -150,6 +158,7 @@ def snapshot(
             tuple(files.get(ref, ())),
             nulls.get(ref, {}),
             changed.isoformat(),
+            made_of.get((layer, domain, table, version)),
         )
     return found
 
@@ -271,10 +280,36 @@ def quality(connection: Connection | None, limit: int) -> list[dict[str, Any]]:
         connection,
         """
         SELECT id, run_id, pipeline_name AS pipeline, table_name AS "table", check_type AS type, columns, severity, check_date AS date,
-            passed, failed_rows, rows_checked AS rows, details
+            passed, failed_rows, rows_checked AS rows, details, samples
         FROM data_quality ORDER BY id DESC LIMIT ?
         """,
         [limit],
+        decoded=("columns", "samples"),
+    )
+
+
+def last_status(connection: Connection | None, pipeline: str) -> str | None:
+    """How the last run of a pipeline ended; None if there was none.
+
+    Args:
+        connection: From `Catalog.read`.
+        pipeline: Its name.
+    """
+    rows = _rows(connection, "SELECT arg_max(status, id) AS status FROM pipeline_runs WHERE pipeline_name = ?", [pipeline])
+    return rows[0]["status"] if rows else None
+
+
+def checks_of(connection: Connection | None, run_id: str) -> list[dict[str, Any]]:
+    """The checks of one run, in their order.
+
+    Args:
+        connection: From `Catalog.read`.
+        run_id: Of the run.
+    """
+    return _rows(
+        connection,
+        "SELECT check_type AS type, columns, severity, passed, failed_rows, details FROM data_quality WHERE run_id = ? ORDER BY id",
+        [run_id],
         decoded=("columns",),
     )
 
@@ -344,5 +379,5 @@ def _rows(
     rows = [dict(zip(names, values, strict=True)) for values in result.fetchall()]
     for row in rows:
         for name in decoded:
-            row[name] = json.loads(row[name])
+            row[name] = json.loads(row[name]) if row[name] else []
     return rows

@@ -132,6 +132,7 @@ class VersionRecord:
         schema: As written.
         statistics: A record a column.
         inputs: The tables that were read, with the version (raw: epoch) of each.
+        fingerprint: What else went into it, so that a run can tell whether anything has changed.
     """
 
     run_id: str
@@ -142,6 +143,7 @@ class VersionRecord:
     schema: Schema
     statistics: tuple[StatisticsRecord, ...]
     inputs: tuple[tuple[TableRef, int], ...]
+    fingerprint: str | None = None
 
     @property
     def rows(self) -> int:
@@ -180,3 +182,4 @@ class CheckRecord:
     failed_rows: int
     rows: int
     details: str
+    samples: tuple[Mapping[str, Any], ...] = ()

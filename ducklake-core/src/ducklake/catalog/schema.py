@@ -6,7 +6,7 @@ with plain SQL, and must be easy to rebuild from files alone.
 
 from __future__ import annotations
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the catalog; a newer one is refused, an older one is migrated in one transaction."""
 
 _VERSION_1 = """
@@ -135,5 +135,11 @@ CREATE TABLE lineage (
 CREATE INDEX lineage_by_run ON lineage (run_id);
 """
 
-MIGRATIONS: dict[int, str] = {1: _VERSION_1}
+_VERSION_2 = """
+ALTER TABLE versions ADD COLUMN fingerprint VARCHAR;
+ALTER TABLE data_quality ADD COLUMN samples VARCHAR;
+"""
+"""What went into a version, and rows that failed a check."""
+
+MIGRATIONS: dict[int, str] = {1: _VERSION_1, 2: _VERSION_2}
 """Statements that lead from the version before to this one; all that are needed run in one transaction."""

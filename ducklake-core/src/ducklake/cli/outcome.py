@@ -117,8 +117,10 @@ def summary(result: CommandResult) -> str:
         result: What `Lake` returned.
     """
     failed = sum(item.status == "error" for item in result.results)
-    done = [item for item in result.results if item.status != "error"]
+    skipped = sum(item.status == "skipped" for item in result.results)
+    done = [item for item in result.results if item.status not in ("error", "skipped")]
     noun = "table" if result.command == "extract" else "pipeline"
     verb = "extracted" if result.command == "extract" else "published"
     text = f"{count(len(done), noun)}, {count(sum(item.rows for item in done), 'row')} {verb}"
+    text += f"; {skipped} skipped" if skipped else ""
     return f"{text}; {failed} failed" if failed else text

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, field_validator, mode
 
 from ducklake.config.base import Block, Model, PluginBlock
 from ducklake.config.settings import ExtractSettings, Settings
-from ducklake.config.types import Cron, PlainName, Text
+from ducklake.config.types import Cron, Day, PlainName, Text
 
 __all__ = [
     "CheckConfig",
@@ -101,10 +101,19 @@ class InputConfig(_TableConfig):
         default="latest", description="Of raw tables: the latest complete extraction, or all of them."
     )
 
+    first: Day | None = Field(
+        default=None, alias="from", description="Of raw tables: only what landed on this day (UTC) or later.", examples=["2024-01-31"]
+    )
+    last: Day | None = Field(default=None, alias="to", description="Of raw tables: only what landed on this day (UTC) or before.")
+
     @model_validator(mode="after")
     def _snapshots_of_raw(self) -> Self:
         if self.snapshots == "all" and self.layer != "raw":
             raise ValueError(f"snapshots: only raw keeps several, {self.layer} holds one state")
+        if (self.first or self.last) and self.layer != "raw":
+            raise ValueError(f"from, to: days of landing, which only raw has; filter what you read of {self.layer}")
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"from: {self.first} is behind to: {self.last}")
         return self
 
 

@@ -96,3 +96,8 @@ class Settings(Model):
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
     logging: LoggingConfig = Field(default_factory=LoggingConfig)
     plugins: PluginsConfig = Field(default_factory=PluginsConfig)
+
+    @property
+    def of_files(self) -> dict[str, str | int]:
+        """The settings on which the files of a published table depend."""
+        return {"compression": self.parquet.compression, "row_group_rows": self.parquet.row_group_rows, "timezone": self.timezone}

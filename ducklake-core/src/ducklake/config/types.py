@@ -143,3 +143,26 @@ Size = Annotated[str, AfterValidator(_size)]
 Cron = Annotated[str, AfterValidator(cron)]
 Timezone = Annotated[str, AfterValidator(timezone)]
 Lookback = Annotated[dt.timedelta | decimal.Decimal, BeforeValidator(lookback, json_schema_input_type=str | int | float)]
+
+
+def parse_day(value: Any) -> Any:
+    """A day written as YYYY-MM-DD; a plain number is none.
+
+    Args:
+        value: Out of YAML.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
+        raise ValueError(f"{str(value)!r} is no day; write YYYY-MM-DD")
+    try:
+        return dt.date.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(f"{value!r} is no day of the calendar") from None
+
+
+Day = Annotated[dt.date, BeforeValidator(parse_day)]
+"""A day of the calendar."""

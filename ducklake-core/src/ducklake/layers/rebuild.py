@@ -211,6 +211,7 @@ def _version(paths: LakePaths, parts: Sequence[_Found], last: Mapping[str, str])
         schema=Schema.from_json(json.loads(last["ducklake.schema"])),
         statistics=(),
         inputs=tuple((TableRef(*ref), int(version)) for ref, version in inputs),
+        fingerprint=last.get("ducklake.fingerprint"),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -17,22 +19,52 @@ if TYPE_CHECKING:
 _INTEGERS = {"TINYINT": 1, "SMALLINT": 2, "INTEGER": 4, "BIGINT": 8}
 _UNSIGNED = {"UTINYINT": 1, "USMALLINT": 2, "UINTEGER": 4, "UBIGINT": 8}
 _DIGITS = {1: 3, 2: 5, 4: 10, 8: 20}
+_DAY = re.compile(r"/year=(\d{4})/month=(\d{2})/day=(\d{2})/[^/]*$")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
-def table_schema(table: TableState, snapshots: str = "latest") -> Schema:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files of a table are read.
+
+    Attributes:
+        snapshots: Of raw tables: `all` extractions, or the `latest` complete one; of what landed within the dates.
+        first: Of raw tables: the first day of landing (UTC) that counts; None is the beginning.
+        last: The last day that counts; None is today.
+    """
+
+    snapshots: str = "latest"
+    first: dt.date | None = None
+    last: dt.date | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data."""
+        days = {"from": self.first, "to": self.last}
+        return {"snapshots": self.snapshots, **{name: day.isoformat() for name, day in days.items() if day}}
+
+    def __str__(self) -> str:
+        words = {"latest": "latest extraction", "all": "all extractions"}[self.snapshots]
+        days = [f"{word} {day}" for word, day in (("from", self.first), ("to", self.last)) if day]
+        return f"{words}, landed {' '.join(days)}" if days else words
+
+
+LATEST = Selection()
+ALL = Selection("all")
+
+
+def table_schema(table: TableState, selection: Selection = LATEST) -> Schema:
     """The columns under which a table is read.
 
     Args:
         table: As the catalog has it.
-        snapshots: `latest` for the newest extraction or version, `all` for everything that ever landed.
+        selection: Which of its files.
     """
-    files = _files(table, snapshots)
+    files = _files(table, selection)
     used = sorted({file.schema_version for file in files}) or [table.schema_version]
     return reconcile(table.schemas[version] for version in used)
 
 
-def scan_table(paths: LakePaths, writer: StorageWriter, table: TableState, snapshots: str = "latest") -> str:
+def scan_table(paths: LakePaths, writer: StorageWriter, table: TableState, selection: Selection = LATEST) -> str:
     """A SELECT that reads a table.
 
     Files of different schema versions are read each with their own columns, cast by lossless widenings only.
@@ -41,27 +73,28 @@ def scan_table(paths: LakePaths, writer: StorageWriter, table: TableState, snaps
         paths: Of the lake.
         writer: Of the table's format.
         table: As the catalog has it.
-        snapshots: `latest` or `all`.
+        selection: Which of its files.
     """
-    target = table_schema(table, snapshots)
+    # As planned: whichever days are asked for, the columns are those of the whole table.
+    target = table_schema(table, LATEST if selection == LATEST else ALL)
     parts = [
         scan if schema.names == target.names and _types(schema) == _types(target) else _projected(scan, schema, target)
-        for scan, schema in reversed(scan_versions(paths, writer, table, snapshots))
+        for scan, schema in reversed(scan_versions(paths, writer, table, selection))
     ]
     return " UNION ALL ".join(parts) or writer.scan([], target)
 
 
-def scan_versions(paths: LakePaths, writer: StorageWriter, table: TableState, snapshots: str = "latest") -> list[tuple[str, Schema]]:
+def scan_versions(paths: LakePaths, writer: StorageWriter, table: TableState, selection: Selection = LATEST) -> list[tuple[str, Schema]]:
     """A SELECT for each set of columns and types that the files of a table have, the newest first.
 
     Args:
         paths: Of the lake.
         writer: Of the table's format.
         table: As the catalog has it.
-        snapshots: `latest` or `all`.
+        selection: Which of its files.
     """
     alike: dict[frozenset[tuple[str, str]], tuple[Schema, list[TableFile]]] = {}
-    for file in sorted(_files(table, snapshots), key=lambda file: file.schema_version, reverse=True):
+    for file in sorted(_files(table, selection), key=lambda file: file.schema_version, reverse=True):
         schema = table.schemas[file.schema_version]
         columns = frozenset((column.name, column.type) for column in schema)
         alike.setdefault(columns, (schema, []))[1].append(file)
@@ -129,8 +162,34 @@ def _types(schema: Schema) -> tuple[str, ...]:
     return tuple(column.type for column in schema)
 
 
-def _files(table: TableState, snapshots: str) -> tuple[TableFile, ...]:
-    files = table.files if snapshots == "all" and table.ref.layer == "raw" else table.current_files
+def read_files(table: TableState, selection: Selection = LATEST) -> tuple[TableFile, ...]:
+    """The files that are read.
+
+    Args:
+        table: As the catalog has it.
+        selection: Which of them.
+    """
+    if table.ref.layer != "raw" or selection == LATEST:
+        return table.current_files
+    landed = [(file, landing_day(file.path)) for file in table.files]
+    first, last = selection.first or dt.date.min, selection.last or dt.date.max
+    within = tuple(file for file, day in landed if day is None or first <= day <= last)
+    newest = max((file.version for file in within), default=0)
+    return tuple(file for file in within if selection.snapshots == "all" or file.version == newest)
+
+
+def landing_day(path: str) -> dt.date | None:
+    """The day (UTC) on which a raw file landed, out of its folders.
+
+    Args:
+        path: Of a raw file.
+    """
+    found = _DAY.search(path)
+    return dt.date(int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def _files(table: TableState, selection: Selection) -> tuple[TableFile, ...]:
+    files = read_files(table, selection)
     # A file without rows says nothing about types: what a first, empty extraction guessed must not turn later columns into text.
     return tuple(file for file in files if file.rows) or files
 

@@ -9,8 +9,10 @@ from ducklake.api.engine import EngineSession
 from ducklake.api.sql import quote_path
 from ducklake.api.tables import Relation, Schema, TableRef, ascii_folded
 from ducklake.errors import BindError, Problem, did_you_mean
+from ducklake.layers.scan import LATEST, Selection
 from ducklake.plan.checks import check_problems
 from ducklake.plan.compiler import CompiledPipeline, compile_pipeline
+from ducklake.plan.fingerprint import ingredients, volatile_parts
 from ducklake.plan.graph import Graph, folded
 from ducklake.plan.load import LoadedPipeline
 from ducklake.plan.model import PipelinePlan, PlannedInput, TableFacts
@@ -102,11 +104,17 @@ class Binder:
             return None
         self._facts[pipeline.destination] = TableFacts(schema)
         self._spelled[folded(pipeline.destination)] = [pipeline.destination]
-        return dataclasses.replace(plan, stages=compiled.stages, schema=schema)
+        return dataclasses.replace(
+            plan,
+            stages=compiled.stages,
+            schema=schema,
+            ingredients=ingredients(pipeline, compiled.stages),
+            volatile=volatile_parts(pipeline, compiled.stages, schema),
+        )
 
     def _compile(self, pipeline: LoadedPipeline, inputs: Sequence[PlannedInput]) -> CompiledPipeline:
         for entry in inputs:
-            known = (entry.ref, entry.snapshots)
+            known = (entry.ref, entry.selection.snapshots)
             if self._defined.get(ascii_folded(entry.ref)) != known:
                 self._session.define(entry.ref, select_nothing(self._columns(entry)))
                 self._defined[ascii_folded(entry.ref)] = known
@@ -114,7 +122,8 @@ class Binder:
         sources = [dataclasses.replace(relations[entry.ref], alias=entry.alias) for entry in inputs if entry.alias is not None]
         named = {ref: relations[self._spelling(ref)] for step in pipeline.steps for ref in step.reads}
         only = inputs[0].ref if len(sources) == 1 else None
-        return compile_pipeline(pipeline, sources, named, self._session, self._facts[only].statistics if only else None)
+        statistics = self._facts[only].statistics if only else None
+        return compile_pipeline(pipeline, sources, named, self._session, statistics, only)
 
     def _relation(self, entry: PlannedInput) -> Relation:
         ref = entry.ref
@@ -122,7 +131,7 @@ class Binder:
 
     def _columns(self, entry: PlannedInput) -> Schema:
         facts = self._facts[entry.ref]
-        return (facts.all_snapshots if entry.snapshots == "all" else None) or facts.schema
+        return (facts.all_snapshots if entry.selection != LATEST else None) or facts.schema
 
     def _inputs(self, pipeline: LoadedPipeline, problems: list[Problem]) -> tuple[PlannedInput, ...]:
         """What it reads; a table that nothing makes is a problem."""
@@ -130,11 +139,12 @@ class Binder:
         for index, entry in enumerate(pipeline.config.inputs):
             ref = self._spelling(TableRef(entry.layer, entry.domain, entry.table))
             self._require_maker(ref, pipeline, None, pipeline.config.input_path(index), problems)
-            other = next((known for known in inputs if known.ref == ref and known.snapshots != entry.snapshots), None)
+            selection = Selection(entry.snapshots, entry.first, entry.last)
+            other = next((known for known in inputs if known.ref == ref and known.selection != selection), None)
             if other is not None:
-                message = f"{ref} is read with snapshots: latest and with snapshots: all; only one of them is possible in a pipeline"
+                message = f"{ref} is read twice, once as {other.selection} and once as {selection}; only one of them is possible in a pipeline"
                 problems.append(pipeline.config.node.problem("invalid_value", message, *pipeline.config.input_path(index), "snapshots"))
-            inputs.append(PlannedInput(ref, entry.alias or entry.table, entry.snapshots))
+            inputs.append(PlannedInput(ref, entry.alias or entry.table, selection))
         for place, step in enumerate(pipeline.steps):
             for written in step.reads:
                 ref = self._spelling(written)

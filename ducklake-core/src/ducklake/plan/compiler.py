@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from ducklake.api.engine import EngineError, EngineSession
+from ducklake.api.parse import volatile_words
 from ducklake.api.sql import quote, quote_path
 from ducklake.api.tables import Relation, Schema, TableRef
-from ducklake.api.transform import PythonTransform, TableStatistics, Transform, TransformContext
+from ducklake.api.transform import Probe, PythonTransform, TableStatistics, Transform, TransformContext
 from ducklake.errors import BindError
 from ducklake.plan.load import LoadedPipeline, LoadedStep
-from ducklake.plan.model import PythonStage, SqlStage, Stage, stage_ref
+from ducklake.plan.model import PlannedProbe, PythonStage, SqlStage, Stage, probe_ref, stage_ref
 from ducklake.plan.problems import step_problem
 from ducklake.plan.statement import Statement, select_columns, select_nothing
 
@@ -38,6 +39,7 @@ def compile_pipeline(
     tables: Mapping[TableRef, Relation],
     session: EngineSession,
     statistics: TableStatistics | None = None,
+    source: TableRef | None = None,
 ) -> CompiledPipeline:
     """Compile and bind.
 
@@ -47,11 +49,12 @@ def compile_pipeline(
         tables: The other tables that its steps read.
         session: An engine's session in which all of them are defined.
         statistics: Of the only source, if they are known.
+        source: The only source, whose scan may be repeated.
 
     Raises:
         BindError: A step does not go with its input; with file, line, pipeline, step and the nearest name.
     """
-    compiler = _Compiler(pipeline, tables, session)
+    compiler = _Compiler(pipeline, tables, session, source)
     if len(sources) > 1 and not (pipeline.steps and "several_inputs" in pipeline.steps[0].transform.capabilities):
         message = f"it has {len(sources)} sources, so its first step must bring them together"
         hint = "begin with a step of type sql that joins them, or name further tables as layer.domain.table in one"
@@ -64,10 +67,13 @@ def compile_pipeline(
 
 
 class _Compiler:
-    def __init__(self, pipeline: LoadedPipeline, tables: Mapping[TableRef, Relation], session: EngineSession) -> None:
+    def __init__(
+        self, pipeline: LoadedPipeline, tables: Mapping[TableRef, Relation], session: EngineSession, source: TableRef | None
+    ) -> None:
         self._pipeline = pipeline
         self._tables = tables
         self._session = session
+        self._scanned = source
         self._stages: list[Stage] = []
         self._bound: dict[str, Schema] = {}
 
@@ -75,6 +81,8 @@ class _Compiler:
         """A new statement over some relations."""
         self._statement = Statement()
         self._steps: list[LoadedStep] = []
+        self._probe: PlannedProbe | None = None
+        self._ways: dict[str, Statement] = {}
         for source in sources:
             self._statement = self._statement.then(source.alias, select_columns(source.schema, source.sql))
         self._first = len(self._statement.parts)
@@ -86,6 +94,12 @@ class _Compiler:
         context = TransformContext(lambda sql: self._describe(self._statement.then(step.name, sql)), tables, statistics)
         if isinstance(step.transform, Transform):
             sql, schema = self._sql_of(step, step.transform, context)
+            if probe := self._probe_of(step, step.transform, context):
+                self._look(step, probe)
+            else:
+                self._ways = {way: statement.then(step.name, sql) for way, statement in self._ways.items()}
+            if "row_wise" not in step.transform.capabilities or step.reads:
+                self._scanned = None
             self._statement = self._statement.then(step.name, sql)
             self._steps.append(step)
             self._inputs = [Relation(quote(step.name), schema)]
@@ -108,8 +122,34 @@ class _Compiler:
             self._bind()
             raise self._error(step, error) from error
 
+    def _probe_of(self, step: LoadedStep, transform: Transform[Any], context: TransformContext) -> Probe | None:
+        """What the step would look for, if its input is a scan that gives the same rows each time."""
+        if self._scanned is None or volatile_words(self._statement.sql):
+            return None
+        try:
+            probe = transform.probe(self._inputs, context)
+            return probe if probe is None else _answered("probe", probe, Probe)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything
+            raise self._error(step, error) from error
+
+    def _look(self, step: LoadedStep, probe: Probe) -> None:
+        """Both other ways, begun as the statement is."""
+        if self._scanned is None:
+            return
+        kept = quote_path(*_parts(probe_ref(self._pipeline.name)))
+        asked = self._statement.then(f"{step.name}_probe", probe.sql).sql
+        streamed = dataclasses.replace(self._statement, streamed=True)
+        self._ways = {
+            "none": self._statement.then(step.name, probe.none),
+            "few": streamed.then(probe.table, f"FROM {kept}").then(step.name, probe.few),
+        }
+        self._probe = PlannedProbe(f"{step.number} {step.type}", probe.question, asked, self._scanned, probe.max_fraction, none="", few="")
+
     def _add_python(self, step: LoadedStep, transform: PythonTransform[Any], context: TransformContext) -> None:
         schema = self._flush()
+        self._scanned = None
         inputs = [Relation(quote_path(*_parts(stage_ref(self._pipeline.name, len(self._stages)))), schema)]
         try:
             output = _answered("output", transform.output(inputs, context), Schema)
@@ -127,7 +167,8 @@ class _Compiler:
 
     def _flush(self) -> Schema:
         schema = self._bind()
-        self._stages.append(SqlStage(self._statement.sql, tuple(f"{step.number} {step.type}" for step in self._steps)))
+        probe = self._probe and dataclasses.replace(self._probe, none=self._ways["none"].sql, few=self._ways["few"].sql)
+        self._stages.append(SqlStage(self._statement.sql, tuple(f"{step.number} {step.type}" for step in self._steps), probe))
         return schema
 
     def _bind(self) -> Schema:

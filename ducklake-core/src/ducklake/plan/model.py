@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import decimal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from ducklake.api.extraction import Mode
 from ducklake.api.quality import Severity
 from ducklake.api.tables import Schema, TableRef
 from ducklake.api.transform import TableStatistics
+from ducklake.layers.scan import LATEST, Selection
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Connector
@@ -53,16 +55,63 @@ class PlannedInput:
     Attributes:
         ref: The table.
         alias: What the pipeline calls it; None for tables that steps name as `layer.domain.table`.
-        snapshots: `latest` or `all` extractions of a raw table.
+        selection: Which of its files.
     """
 
     ref: TableRef
     alias: str | None = None
-    snapshots: str = "latest"
+    selection: Selection = LATEST
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"table": str(self.ref), "as": self.alias, "snapshots": self.snapshots}
+        return {"table": str(self.ref), "as": self.alias, **self.selection.to_json()}
+
+
+def probe_ref(pipeline: str) -> TableRef:
+    """Where the rows that a probe found are kept for the statement that follows it.
+
+    Args:
+        pipeline: The pipeline's name.
+    """
+    return TableRef(STAGES, pipeline, "probe")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlannedProbe:
+    """A look at the data that chooses among statements with the same result.
+
+    Attributes:
+        step: The step that asks, for example `4 deduplicate`.
+        question: What is looked for.
+        sql: Its rows are kept as `probe_ref`; the column `rows` says how many rows of the input each stands for.
+        source: The table whose rows they are compared with.
+        max_fraction: Of these rows, up to which `few` is chosen.
+        none: The statement where nothing is found.
+        few: The statement where something is, up to `max_fraction`.
+    """
+
+    step: str
+    question: str
+    sql: str
+    source: TableRef
+    max_fraction: float
+    none: str
+    few: str
+
+    def choose(self, found: int, rows: int) -> str | None:
+        """The statement for what was found; None is the general one.
+
+        Args:
+            found: Rows that the probe's rows stand for.
+            rows: Rows of `source`.
+        """
+        if not found:
+            return self.none
+        return self.few if found <= self.max_fraction * rows else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**dataclasses.asdict(self), "source": str(self.source)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,14 +121,16 @@ class SqlStage:
     Attributes:
         sql: The statement; it reads tables of the lake and `stage_ref` of the stage before.
         steps: The steps in it, for example `1 rename`; empty for one that only passes rows on.
+        probe: What may choose a cheaper statement with the same result.
     """
 
     sql: str
     steps: tuple[str, ...] = ()
+    probe: PlannedProbe | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"kind": "sql", "steps": list(self.steps), "sql": self.sql}
+        return {"kind": "sql", "steps": list(self.steps), "sql": self.sql, "probe": self.probe.to_json() if self.probe else None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,6 +214,10 @@ class PipelinePlan:
         mode: How it is published.
         file: Where it is configured.
         line: Line in `file`.
+        ingredients: Digests of what it is made of, apart from its tables.
+        volatile: What gives another result each time, although the tables are the same.
+        decision: Whether it has anything to do, as far as that is known.
+        reason: Why.
     """
 
     pipeline: str
@@ -179,6 +234,10 @@ class PipelinePlan:
     mode: str = "replace"
     file: str | None = None
     line: int | None = None
+    ingredients: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+    decision: Literal["publish", "nothing"] | None = None
+    reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -188,6 +247,8 @@ class PipelinePlan:
             "destination": str(self.destination),
             "format": self.format,
             "mode": self.mode,
+            "decision": self.decision,
+            "reason": self.reason,
             "inputs": [entry.to_json() for entry in self.inputs],
             "upstream": list(self.upstream),
             "stages": [stage.to_json() for stage in self.stages],

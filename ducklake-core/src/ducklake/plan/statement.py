@@ -10,6 +10,7 @@ from ducklake.api.sql import quote
 from ducklake.api.tables import Schema
 
 WIDTH = 120
+STREAMED = "AS NOT MATERIALIZED"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,9 +19,11 @@ class Statement:
 
     Attributes:
         parts: Name and SQL of each.
+        streamed: What is read twice is worked out twice, instead of being kept in memory in between.
     """
 
     parts: tuple[tuple[str, str], ...] = ()
+    streamed: bool = False
 
     def then(self, name: str, sql: str) -> Statement:
         """The statement with one SELECT more.
@@ -29,14 +32,15 @@ class Statement:
             name: What later ones call it.
             sql: The SELECT.
         """
-        return Statement((*self.parts, (name, sql)))
+        return dataclasses.replace(self, parts=(*self.parts, (name, sql)))
 
     @property
     def sql(self) -> str:
         """The whole statement: the rows of the last SELECT."""
         if len(self.parts) == 1:
             return self.parts[0][1]
-        named = ",\n".join(f"{quote(name)} AS (\n{indented(sql)}\n)" for name, sql in self.parts)
+        how = STREAMED if self.streamed else "AS"
+        named = ",\n".join(f"{quote(name)} {how} (\n{indented(sql)}\n)" for name, sql in self.parts)
         return f"WITH {named}\nSELECT * FROM {quote(self.parts[-1][0])}"
 
 

@@ -18,6 +18,10 @@ from ducklake.plan.load import LoadedCheck
 from ducklake.plan.problems import step_problem
 from ducklake.run.guard import engine_failure, guarded
 
+SAMPLE_ROWS = 5
+SAMPLE_WIDTH = 200
+"""So many failing rows are kept a check, with so many characters a value."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckReport:
@@ -26,10 +30,12 @@ class CheckReport:
     Attributes:
         outcome: For the catalog and the command's result.
         metrics: For observers, JSON only.
+        samples: A few rows that violate it, as text.
     """
 
     outcome: CheckOutcome
     metrics: Mapping[str, Any]
+    samples: tuple[Mapping[str, str | None], ...] = ()
 
     @property
     def blocks(self) -> bool:
@@ -67,7 +73,8 @@ def run_checks(session: EngineSession, relation: Relation, checks: Sequence[Load
             raise StepError(f"{_place(check, pipeline)}: {check.plugin.title} returned {type(result).__name__}, not a CheckResult")
         if not isinstance(result.failed_rows, int) or result.failed_rows < 0:
             raise StepError(f"{_place(check, pipeline)}: {check.plugin.title} counted {result.failed_rows!r} failed rows")
-        reports.append(_report(check, result, rows))
+        samples = _samples(session, relation, check, pipeline) if result.failed_rows else ()
+        reports.append(dataclasses.replace(_report(check, result, rows), samples=samples))
     return reports
 
 
@@ -119,6 +126,19 @@ def _single_row(session: EngineSession, query: str, check: LoadedCheck, pipeline
     if len(rows) != 1:
         raise StepError(f"{_place(check, pipeline)}: its query gave {len(rows)} rows instead of one")
     return dict(zip(names, rows[0], strict=True))
+
+
+def _samples(session: EngineSession, relation: Relation, check: LoadedCheck, pipeline: str) -> tuple[Mapping[str, str | None], ...]:
+    """A few of the rows that fail, their values shortened."""
+    with guarded(check.plugin, _place(check, pipeline)), _bound(check, relation):
+        select = check.check.sample(relation)
+    if select is None:
+        return ()
+    with _engine(check, pipeline):
+        names = session.describe(select).names
+        shortened = ", ".join(f"left(CAST({quote(name)} AS VARCHAR), {SAMPLE_WIDTH}) AS {quote(name)}" for name in names)
+        rows = session.fetch(f"SELECT {shortened} FROM ({select}) LIMIT {SAMPLE_ROWS}")
+    return tuple(dict(zip(names, row, strict=True)) for row in rows)
 
 
 def _report(check: LoadedCheck, result: CheckResult, rows: int) -> CheckReport:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ducklake.run.progress import ProgressEvent
 
@@ -43,6 +43,7 @@ class RunContext:
         compression: Of Parquet files.
         row_group_rows: Of Parquet files.
         file_size: Bytes after which a raw extraction begins another file.
+        file_settings: Those on which the files of a published table depend.
         keep_versions: Of staging and consume tables.
         wait: Seconds to wait for a table in use.
         progress: Told how far things are.
@@ -60,6 +61,7 @@ class RunContext:
     compression: str
     row_group_rows: int
     file_size: int
+    file_settings: Mapping[str, Any]
     keep_versions: int
     wait: float
     progress: Callable[[ProgressEvent], None]

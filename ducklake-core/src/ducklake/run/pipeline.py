@@ -25,12 +25,13 @@ from ducklake.layers.raw import FOOTER_FORMAT, complete_files, make_lasting, sta
 from ducklake.layers.scan import scan_table
 from ducklake.layers.store import disk_errors, make_folder, remove_tree, sync_folder
 from ducklake.plan.load import load_checks
-from ducklake.plan.model import PythonStage, SqlStage, stage_ref
+from ducklake.plan.model import PythonStage, SqlStage, probe_ref, stage_ref
 from ducklake.run.check import run_checks
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.ids import new_id
 from ducklake.run.progress import ProgressEvent
 from ducklake.run.python_stage import run_python_stage
+from ducklake.run.unchanged import decision_for, fingerprint_of, left_alone
 
 if TYPE_CHECKING:
     from ducklake.api.engine import EngineSession
@@ -41,13 +42,14 @@ if TYPE_CHECKING:
     from ducklake.run.context import RunContext
 
 
-def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig) -> TableResult:
+def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig, *, anew: bool = False) -> TableResult:
     """Run one pipeline; whatever goes wrong is its result, never an exception but the user's own interrupt.
 
     Args:
         context: The lake.
         plan: The bound pipeline.
         config: Its configuration.
+        anew: Run it although nothing has changed.
     """
     started = context.clock()
     begun = time.monotonic()
@@ -68,7 +70,7 @@ def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig
     checks: list[CheckRecord] = []
     try:
         with locked(context.paths.lock(lock_key(plan.destination)), str(plan.destination), wait=context.wait):
-            result = _run_locked(context, plan, config, run, checks, begun)
+            result = _run_locked(context, plan, config, run, checks, begun, anew=anew)
     except BaseException as error:
         result = failed_result(context, error, place=plan.pipeline, seconds=time.monotonic() - begun)
         outcomes = tuple(_outcome(check) for check in checks)
@@ -89,9 +91,37 @@ def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig
 
 
 def _run_locked(
-    context: RunContext, plan: PipelinePlan, config: PipelineConfig, run: RunRecord, checks: list[CheckRecord], begun: float
+    context: RunContext,
+    plan: PipelinePlan,
+    config: PipelineConfig,
+    run: RunRecord,
+    checks: list[CheckRecord],
+    begun: float,
+    *,
+    anew: bool,
 ) -> TableResult:
     tables = context.snapshot()
+    with context.open_engine() as session:
+        return _run_in(context, session, plan, config, run, tables, checks, begun, anew=anew)
+
+
+def _run_in(
+    context: RunContext,
+    session: EngineSession,
+    plan: PipelinePlan,
+    config: PipelineConfig,
+    run: RunRecord,
+    tables: LakeSnapshot,
+    checks: list[CheckRecord],
+    begun: float,
+    *,
+    anew: bool,
+) -> TableResult:
+    made_of = fingerprint_of(context, plan, tables, session.version)
+    decision = decision_for(context.paths, plan, tables, made_of, forced=anew)
+    if not decision.needed:
+        run = dataclasses.replace(run, seconds=time.monotonic() - begun)
+        return left_alone(context, plan, tables[plan.destination], run, decision.why)
     writer = context.manager.writer(plan.format).cls()
     work = work_folder(context.paths, plan.destination, run.run_id)
     target = version_folder(context.paths, plan.destination, run.run_id)
@@ -99,14 +129,13 @@ def _run_locked(
         make_lasting(work)
         with disk_errors(target):
             make_folder(target, 0o700)
-        with context.open_engine() as session:
-            define_inputs(context, session, plan, tables)
-            staged = _stage(context, session, writer, plan, config, work, target)
-            checks += _check(context, session, plan, config, staged)
+        define_inputs(context, session, plan, tables)
+        staged = _stage(context, session, writer, plan, config, tables, work, target)
+        checks += _check(context, session, plan, config, staged)
         failed = [check for check in checks if not check.passed and check.severity == "error"]
         if failed:
             raise _held_back(plan, failed)
-        result = _publish(context, writer, plan, run, tables, staged, checks, begun)
+        result = _publish(context, writer, plan, run, tables, staged, checks, begun, made_of)
     except BaseException:
         if not _published(context, run.run_id):
             remove_tree(target)
@@ -136,8 +165,30 @@ def define_inputs(context: RunContext, session: EngineSession, plan: PipelinePla
             raise DataError(
                 f"pipeline {plan.pipeline}: nothing to read: {item.ref} has not been {verb}ed yet", hint=hint, code="no_such_table"
             )
-        scan = scan_table(context.paths, context.manager.writer(table.format).cls(), table, item.snapshots)
+        scan = scan_table(context.paths, context.manager.writer(table.format).cls(), table, item.selection)
         session.define(item.ref, scan)
+
+
+def choose_statement(context: RunContext, session: EngineSession, plan: PipelinePlan, stage: SqlStage, tables: LakeSnapshot) -> str:
+    """The statement of a stage; where the plan has a probe, the one for what it finds.
+
+    Args:
+        context: The lake.
+        session: In which the pipeline's tables are defined.
+        plan: The pipeline.
+        stage: One of its stages.
+        tables: The snapshot from which they were defined.
+    """
+    probe = stage.probe
+    if probe is None or not session.keeps:
+        return stage.sql
+    kept = probe_ref(plan.pipeline)
+    session.keep(kept, probe.sql)
+    path = quote_path(kept.layer, kept.domain, kept.table)
+    ((found,),) = session.fetch(f"SELECT coalesce(sum(rows), 0)::BIGINT FROM {path}")
+    chosen = probe.choose(found, tables[probe.source].rows)
+    context.log.debug("%s, step %s: %s: they make %d rows", plan.pipeline, probe.step, probe.question, found)
+    return stage.sql if chosen is None else chosen
 
 
 def _stage(
@@ -146,6 +197,7 @@ def _stage(
     writer: StorageWriter,
     plan: PipelinePlan,
     config: PipelineConfig,
+    tables: LakeSnapshot,
     work: Path,
     target: Path,
 ) -> StagedFiles:
@@ -159,7 +211,7 @@ def _stage(
             spec = FileSpec(folder, compression=context.compression, row_group_rows=context.row_group_rows)
             match stage:
                 case SqlStage():
-                    staged = writer.stage(session, stage.sql, spec)
+                    staged = writer.stage(session, choose_statement(context, session, plan, stage, tables), spec)
                 case PythonStage() if staged is not None:
                     staged = run_python_stage(context, session, writer, config, stage, staged, spec)
                 case _:
@@ -182,7 +234,8 @@ def _check(
     records = []
     for report in run_checks(session, relation, load_checks(config, context.manager), plan.pipeline, staged.rows):
         found = report.outcome
-        records.append(CheckRecord(found.type, found.columns, found.severity, found.passed, found.failed_rows, staged.rows, found.details))
+        judged = (found.type, found.columns, found.severity, found.passed, found.failed_rows, staged.rows, found.details)
+        records.append(CheckRecord(*judged, report.samples))
         if not found.passed:
             details = {"details": found.details, **report.metrics}
             failure = QualityFailure(plan.pipeline, plan.destination, found.type, found.severity, found.failed_rows, details)
@@ -208,6 +261,7 @@ def _publish(
     staged: StagedFiles,
     checks: Sequence[CheckRecord],
     begun: float,
+    made_of: str | None,
 ) -> TableResult:
     current = tables.get(plan.destination)
     others = [
@@ -225,6 +279,7 @@ def _publish(
         schema=staged.schema,
         statistics=statistics_of(staged),
         inputs=inputs,
+        fingerprint=made_of,
     )
     footer = _footer(version, plan, run, (current.version if current else 0) + 1)
     last = {"ducklake.parts": str(len(staged.files)), "ducklake.rows": str(staged.rows)}
@@ -288,6 +343,7 @@ def _footer(version: VersionRecord, plan: PipelinePlan, run: RunRecord, number: 
         "ducklake.version": str(number),
         "ducklake.schema": json.dumps(version.schema.to_json()),
         "ducklake.inputs": json.dumps([[dataclasses.astuple(ref), input_version] for ref, input_version in version.inputs]),
+        **({"ducklake.fingerprint": version.fingerprint} if version.fingerprint else {}),
     }
 
 

@@ -81,6 +81,13 @@ class Unique(QualityCheck[UniqueOptions]):
             )
         """
 
+    def sample(self, relation: Relation) -> str:
+        """Values that are repeated, and how often each occurs."""
+        names = _names(self, relation)
+        present = " AND ".join(f"{quote(name)} IS NOT NULL" for name in names)
+        occurs = "occurs" if all(name.casefold() != "occurs" for name in names) else "occurs_rows"
+        return f"SELECT {listed(names)}, count(*) AS {occurs} FROM {relation.sql} WHERE {present} GROUP BY ALL HAVING count(*) > 1"
+
     def evaluate(self, values: Mapping[str, Any], rows: int) -> CheckResult:
         """Says how many values are repeated."""
         failed, repeated = int(values["failed_rows"]), int(values["repeated_values"])

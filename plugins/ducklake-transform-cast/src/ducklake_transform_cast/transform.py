@@ -33,6 +33,7 @@ class Cast(Transform[CastOptions]):
 
     name: ClassVar[str] = "cast"
     Options: ClassVar[type[Options]] = CastOptions
+    capabilities: ClassVar[frozenset[str]] = frozenset({"row_wise"})
 
     def to_sql(self, inputs: Sequence[Relation], context: TransformContext) -> str:
         """All columns, some cast."""

@@ -8,10 +8,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ducklake.api import OptionError, Options, Relation, Schema, Transform, TransformContext
-from ducklake.api.sql import columns, quote
+from ducklake.api import OptionError, Options, Probe, Relation, Schema, Transform, TransformContext
+from ducklake.api.sql import columns, quote, quote_path
 
 NEWEST_FIRST = "_ingestion_timestamp"
+REPEATED = "__repeated"
+MAX_FRACTION = 0.5
+"""Of the rows that share their key: up to here numbering only those is faster, although the input is read twice for it."""
+
 _DIRECTION = re.compile(r"(.*\S)\s+(asc|desc)", re.IGNORECASE | re.DOTALL)
 
 
@@ -46,16 +50,38 @@ class Deduplicate(Transform[DeduplicateOptions]):
         The order covers every column: it makes the result the same each time, and it is faster than ordering by
         one column alone, for which DuckDB 1.5 turns the window into a slower aggregate.
         """
-        schema = inputs[0].schema
+        return self._first(inputs[0].schema, inputs[0].sql)
+
+    def probe(self, inputs: Sequence[Relation], context: TransformContext) -> Probe:
+        """Look for keys that occur more than once, reading the key columns only; then number the rows of just those.
+
+        Keys are told apart by a hash, so that NULL equals NULL, and of any number of columns one small number has to be
+        kept. Keys that share one are numbered without need, which changes nothing.
+        """
+        schema, source = inputs[0].schema, inputs[0].sql
         keys = self._keys(schema)
-        order = self._order(schema, keys)
-        ordered = f"\n    ORDER BY {order}" if order else ""
-        return f"SELECT *\nFROM {inputs[0].sql}\nQUALIFY row_number() OVER (\n    PARTITION BY {columns(keys)}{ordered}\n) = 1"
+        # Qualified, for the input may have columns of these names too.
+        joined = f"{quote(REPEATED)} ON hash({', '.join(quote_path('rows', key) for key in keys)}) = {quote_path(REPEATED, 'key')}"
+        repeated = f'(\n    SELECT *\n    FROM {source} AS "rows"\n    SEMI JOIN {joined}\n)'
+        return Probe(
+            sql=f"SELECT hash({columns(keys)}) AS key, count(*) AS rows\nFROM {source}\nGROUP BY 1\nHAVING count(*) > 1",
+            table=REPEATED,
+            none=f"SELECT *\nFROM {source}",
+            few=f'SELECT *\nFROM {source} AS "rows"\nANTI JOIN {joined}\nUNION ALL\n{self._first(schema, repeated)}',
+            max_fraction=MAX_FRACTION,
+            question=f"keys ({', '.join(keys)}) that occur more than once",
+        )
 
     def output(self, inputs: Sequence[Relation], context: TransformContext) -> Schema:
         """The input's columns."""
         self._order(inputs[0].schema, self._keys(inputs[0].schema))
         return inputs[0].schema
+
+    def _first(self, schema: Schema, source: str) -> str:
+        keys = self._keys(schema)
+        order = self._order(schema, keys)
+        ordered = f"\n    ORDER BY {order}" if order else ""
+        return f"SELECT *\nFROM {source}\nQUALIFY row_number() OVER (\n    PARTITION BY {columns(keys)}{ordered}\n) = 1"
 
     def _keys(self, schema: Schema) -> tuple[str, ...]:
         return tuple(dict.fromkeys(schema.require(key).name for key in self.options.keys))

@@ -34,6 +34,7 @@ class Filter(Transform[FilterOptions]):
 
     name: ClassVar[str] = "filter"
     Options: ClassVar[type[Options]] = FilterOptions
+    capabilities: ClassVar[frozenset[str]] = frozenset({"row_wise"})
 
     def reads(self) -> Sequence[TableRef]:
         """The tables of the lake that subqueries of the condition name."""

@@ -29,6 +29,7 @@ class Rename(Transform[RenameOptions]):
 
     name: ClassVar[str] = "rename"
     Options: ClassVar[type[Options]] = RenameOptions
+    capabilities: ClassVar[frozenset[str]] = frozenset({"row_wise"})
 
     def to_sql(self, inputs: Sequence[Relation], context: TransformContext) -> str:
         """All columns, some under another name."""
