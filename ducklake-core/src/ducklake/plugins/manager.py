@@ -23,7 +23,7 @@ from ducklake.plugins.hooks import PROJECT, SPECIFICATIONS, call
 from ducklake.plugins.info import PlainSwitches, PluginInfo, Switches, matches
 from ducklake.plugins.loading import load
 from ducklake.plugins.local import local_plugin
-from ducklake.plugins.registry import Registered, Registry
+from ducklake.plugins.registry import Registered, Registry, Staging
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Connector
@@ -210,6 +210,15 @@ class PluginManager:
             state, hint = explain.state(word, found)
             problems.append(Problem("required_plugin", f"plugins.require names {word}, which is {state}", hint, "config/settings.yaml"))
         return problems
+
+    def adopt(self, staging: Staging, plugin: PluginInfo) -> None:
+        """Take classes that no entry point names; for tests of plugins.
+
+        Args:
+            staging: What is registered.
+            plugin: Who it is said to be.
+        """
+        self._registry.accept(staging, plugin)
 
     def _one(self, kind: str, name: str) -> Registered[Any]:
         with self._lock:
