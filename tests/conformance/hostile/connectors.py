@@ -367,9 +367,8 @@ class Hoarding(Good.session):
         return Extraction(schema=self.get_schema("large"), streams=[self.hoard()])
 
     def hoard(self):
-        import numpy as np
-
-        batch = pa.RecordBatch.from_arrays([pa.array(np.zeros(45_000_000, dtype="int64"))], ["id"])
+        held = pa.py_buffer(b"x" * 360_000_000)
+        batch = pa.RecordBatch.from_arrays([pa.Array.from_buffers(pa.int64(), 45_000_000, [None, held])], ["id"])
         for _ in range(6):
             yield batch
 
