@@ -1,5 +1,5 @@
-"""A conftest.py: of each class only the test runs that its plugin must fail."""
+"""A conftest.py: of a hostile plugin only the test runs that it must fail, of a good one all but the large one."""
 
 
 def pytest_collection_modifyitems(items):
-    items[:] = [item for item in items if item.originalname == item.cls.must_fail]
+    items[:] = [item for item in items if item.cls.must_fail in (None, item.originalname)]
