@@ -13,7 +13,7 @@ hookimpl = pluggy.HookimplMarker("ducklake")
 API_VERSION = 1
 """The version of these contracts; a plugin module says `api = 1`."""
 
-SUPPORTED_API_VERSIONS = frozenset({1})
+SUPPORTED_API_VERSIONS = frozenset({API_VERSION, max(API_VERSION - 1, 1)})
 """The versions that this core takes: the current and the previous one."""
 
 if TYPE_CHECKING:

@@ -229,6 +229,9 @@ class PluginManager:
         named = [info for info in self._plugins if info.kind in _ENTRY_KINDS.get(kind, (kind,)) and info.name == name]
         self._load(info for info in self._plugins if info.kind == "local" or info in named)
         claims = self._registry.claims(kind, name)
+        if not claims and not named:  # one of ours under another name: the others need not be imported for it
+            self._load(info for info in self._usable(kind) if info.distribution == package_of(kind, name))
+            claims = self._registry.claims(kind, name)
         if not claims and not any(info.status != "ok" for info in self._again(named)):
             self._load(self._usable(kind))
             claims = self._registry.claims(kind, name)
