@@ -11,6 +11,9 @@ from pathlib import Path
 from documentation import blocks
 from ducklake.testing.project import environment
 
+KEEP = 'printf "export PATH=%q\\n" "$PATH"; [ -z "${VIRTUAL_ENV:-}" ] || printf "export VIRTUAL_ENV=%q\\n" "$VIRTUAL_ENV"'
+"""An environment that a block activates holds for the next."""
+
 
 def walk(page: Path, folder: Path, variables: Mapping[str, str | None] | None = None) -> int:
     """Do in a folder what a page says, block by block, and return how many blocks of commands ran.
@@ -20,7 +23,7 @@ def walk(page: Path, folder: Path, variables: Mapping[str, str | None] | None = 
         folder: Where to begin; `cd` of one block holds for the next.
         variables: Of the environment.
     """
-    here, printed, ran = folder, "", 0
+    here, printed, ran, kept = folder, "", 0, folder / ".shell"
     tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **(variables or {})}
     for block in blocks(page):
         if name := block.marks.get("file"):
@@ -28,7 +31,7 @@ def walk(page: Path, folder: Path, variables: Mapping[str, str | None] | None = 
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "bash":
-            script = f"set -eu\n{block.text}\npwd > {folder}/.here\n"
+            script = f"[ ! -e {kept} ] || . {kept}\nset -eu\n{block.text}\npwd > {folder}/.here\n{{ {KEEP}; }} > {kept}\n"
             done = subprocess.run(
                 ["bash", "-c", script],
                 cwd=here,
