@@ -68,8 +68,9 @@ def formatted(path: Path, text: str) -> str:
         text: What is to stand in it.
     """
     ruff = Path(sys.executable).with_name("ruff")
-    command = [ruff, "format", "--stdin-filename", path, "-"]
-    return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=True).stdout
+    command = [str(ruff), "format", "--stdin-filename", str(path), "-"]
+    done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def hooks() -> str:
