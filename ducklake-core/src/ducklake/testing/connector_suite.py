@@ -79,8 +79,12 @@ class ConnectorTests(Suite):
     def test_the_class_can_be_registered(self) -> None:
         """It has a plain name, options with descriptions, and capabilities that core knows."""
         check_class(self.case.connector, "register_connectors")
-        unknown = set(self.case.connector.capabilities) - {"tables", "incremental", "ledger"}
-        assert not unknown, f"capabilities that nobody knows: {', '.join(sorted(unknown))}"
+        from ducklake.errors import nearest
+
+        known = {"tables", "incremental", "ledger"}
+        misspelt = {word: nearest(word, known) for word in set(self.case.connector.capabilities) - known}
+        found = [f"{word!r} (did you mean {close!r}?)" for word, close in misspelt.items() if close]
+        assert not found, f"capabilities that nobody knows: {', '.join(found)}"
 
     def test_options_that_do_not_exist_are_refused(self, place: Place) -> None:
         """A misspelt key is an error."""
