@@ -22,12 +22,13 @@ from ducklake.testing.clock import FakeClock
 from ducklake.testing.connector_suite import ConnectorCase, ConnectorTests
 from ducklake.testing.connectors import read_table
 from ducklake.testing.project import LakeProject, Outcome, sqlite_file
-from ducklake.testing.suites import Place
+from ducklake.testing.suites import HOSTILE_NAMES, Place
 from ducklake.testing.transform_suite import TransformCase, TransformTests
 from ducklake.testing.web import WebServer
 from ducklake.testing.writer_suite import EngineCase, EngineTests, WriterCase, WriterTests
 
 __all__ = [
+    "HOSTILE_NAMES",
     "CheckCase",
     "CheckTests",
     "ConnectorCase",

@@ -37,6 +37,7 @@ class ConnectorCase:
         fill: Makes a private source hold exactly these Arrow tables, by name, and returns its options; switches on the tests
             of zero rows, names, huge cells and increments. Called again with the same place, it changes the source.
         large: Makes a source of 2 GB or more, for the test marked `large`.
+        names: What tables and columns of a source may be called; leave out only what its kind of source refuses.
         cannot: Words to reasons, why a test is switched off: `hold_names`, `hold_huge_cells`, `hold_empty_tables`,
             `be_empty` (a source without tables), `hold_null_keys`.
     """
@@ -46,6 +47,7 @@ class ConnectorCase:
     unreachable: Sequence[Mapping[str, Any]] = ()
     fill: Callable[[Place, Mapping[str, pa.Table]], Mapping[str, Any]] | None = None
     large: Callable[[Place], Mapping[str, Any]] | None = None
+    names: Sequence[str] = HOSTILE_NAMES
     cannot: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -258,10 +260,10 @@ class ConnectorTests(Suite):
         self.needs("hold_names", "")
         from ducklake.api.sql import quote
 
-        lake = self._filled(place, {name: _table({name: [1, 2], "other": ["a", "b"]}) for name in HOSTILE_NAMES})
+        lake = self._filled(place, {name: _table({name: [1, 2], "other": ["a", "b"]}) for name in self.case.names})
         names = sorted(_land(lake))
-        assert names == sorted(HOSTILE_NAMES), f"the tables have the names {names}"
-        for name in HOSTILE_NAMES:
+        assert names == sorted(self.case.names), f"the tables have the names {names}"
+        for name in self.case.names:
             same_rows(_landed(lake, name, f"{quote(name)}, other"), [(1, "a"), (2, "b")], f"rows of a table called {name!r}")
 
     def test_a_huge_cell_lands(self, place: Place) -> None:
