@@ -15,6 +15,7 @@ PAGES = [path for path in sorted((ROOT / "docs/how-to").glob("*.md")) if any("fi
 TICKETS = [{"id": 1, "title": "Printer on fire"}, {"id": 2, "title": "Cannot log in"}, {"id": 3, "title": "Still on fire"}]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_how_to(page, tmp_path, http_server: WebServer):
     def tickets(request):

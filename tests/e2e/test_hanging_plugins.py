@@ -81,7 +81,6 @@ def test_a_table_that_hangs_has_failed_and_the_others_land(lake, where: str) -> 
     assert found["b"]["error"]["code"] == "time_limit"
     assert "s.b: not finished within its time limit of 1 seconds" in found["b"]["error"]["message"]
     assert project.files("data/raw/s/b/**/*.parquet") == []
-    assert project.query("SELECT count(*) FROM raw.s.c") == [[2]]
     again = project.write({"config/sources.yaml": SOURCES.replace("WHERE", "nowhere")}).ok("extract", "s", "--json")
     assert [result["status"] for result in again.results] == ["success"] * 3
     assert project.query("SELECT count(*) FROM raw.s.b") == [[2]]

@@ -72,8 +72,9 @@ def test_packages_of_every_kind_and_length_of_name_are_linted_and_formatted(tmp_
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.matrix
 def test_new_packages_are_built_installed_and_used(tmp_path):
-    """A connector and a transform, from the command to rows in staging, with nothing but wheels in the environment."""
+    """A connector and a transform, from the command to rows in staging, with nothing but wheels; the tutorial goes the same way."""
     env = Environment(tmp_path, "connector", "transform")
     assert {"connector.moon", "transform.moon"} <= {f"{row['kind']}.{row['name']}" for row in env.document("plugins", "--check")["results"]}
     lake = tmp_path / "lake"

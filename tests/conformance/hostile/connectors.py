@@ -374,8 +374,3 @@ class Hoarding(Good.session):
 
 
 hostile("test_two_gigabytes_stream_through_little_memory", session=Hoarding, large=sample)
-
-
-class TestGood(ConnectorTests):
-    case = case()
-    must_fail = None

@@ -1,4 +1,4 @@
-"""A conftest.py: of a hostile plugin only the test runs that it must fail, of a good one all but the large one."""
+"""A conftest.py: of a hostile plugin only the test runs that it must fail, of a good one all."""
 
 
 def pytest_collection_modifyitems(items):
