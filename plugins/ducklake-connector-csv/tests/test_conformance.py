@@ -23,14 +23,5 @@ def sample(place):
     return {"path": "a.csv"}
 
 
-def large(place):
-    row = "0123456789abcdef" * 64
-    with (place.folder / "large.csv").open("w", encoding="utf-8") as file:
-        file.write("id,text\n")
-        for block in range(2_000):
-            file.write("".join(f"{block},{row}\n" for _ in range(1_000)))
-    return {"path": "large.csv", "format": {"types": {"id": "BIGINT", "text": "VARCHAR"}}}
-
-
 class TestCsv(ConnectorTests):
-    case = ConnectorCase(CsvConnector, sample, unreachable=[{"path": "missing.csv"}], fill=fill, large=large)
+    case = ConnectorCase(CsvConnector, sample, unreachable=[{"path": "missing.csv"}], fill=fill)
