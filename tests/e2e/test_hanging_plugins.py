@@ -108,3 +108,35 @@ def test_a_time_limit_that_is_none_is_refused(lake_project: Make, value: str) ->
     outcome = project.fails(2, "validate", "--json")
     assert "no time limit" in outcome.errors[0]["message"]
     assert (outcome.errors[0]["file"], outcome.errors[0]["line"]) == ("config/sources.yaml", 1)
+
+
+ENDLESS = """
+from itertools import count
+
+from ducklake.api import NoOptions, RowsConnector, hookimpl
+
+
+class Endless(RowsConnector[NoOptions]):
+    name = "endless"
+
+    def schemas(self):
+        import pyarrow as pa
+
+        return {"t": pa.schema([("id", pa.int64())])}
+
+    def rows(self, table):
+        return ({"id": number} for number in count())
+
+
+@hookimpl
+def register_connectors(register):
+    register(Endless)
+"""
+
+
+def test_rows_without_an_end_are_stopped_at_the_time_limit(lake_project: Make) -> None:
+    source = {"name": "s", "type": "endless", "extract": {"timeout": "1 second", "batch_size": 100}}
+    project = lake_project({"lake_plugins.py": ENDLESS, "config/sources.yaml": {"sources": [source]}})
+    outcome = project.fails(1, "extract", "s", "--json")
+    assert outcome.results[0]["error"]["code"] == "time_limit"
+    assert project.files() == []

@@ -187,6 +187,7 @@ class _RowsSession(Session):
     def __init__(self, connector: RowsConnector[Any]) -> None:
         self._connector = connector
         self._schemas = dict(connector.schemas())
+        self._cancelled = False
 
     def tables(self) -> Sequence[SourceTable]:
         return [SourceTable(name) for name in self._schemas]
@@ -203,11 +204,18 @@ class _RowsSession(Session):
         schema = self.get_schema(request.table)
         return Extraction(schema=schema, streams=[self._batches(request, schema)])
 
+    def cancel(self) -> None:
+        self._cancelled = True
+
     def _batches(self, request: ExtractRequest, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         from itertools import islice
 
+        from ducklake.errors import DataError
+
         rows = iter(self._connector.rows(request.table))
         while chunk := list(islice(rows, request.batch_size)):
+            if self._cancelled:
+                raise DataError(f"{self._connector.context.source}.{request.table}: cancelled")
             yield self._batch(request.table, chunk, schema)
 
     def _batch(self, table: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
