@@ -2,6 +2,7 @@
 
 python .ci/wheels.py lake WORK       core and csv alone make a lake
 python .ci/wheels.py plugins WORK    each plugin's tests pass with its wheel, what that declares, and core[testing]
+python .ci/wheels.py duckdb WORK     engine, formats, transforms, checks and files pass on the other DuckDB version too
 
 WORK holds `dist/` with the wheels.
 """
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+OTHER_DUCKDB = "2.0.0"
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -29,11 +31,12 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def environment(work: Path, name: str, *packages: str) -> Path:
+def environment(work: Path, name: str, *packages: str, pins: Sequence[str] | None = None) -> Path:
     """A fresh environment with these packages, ours from the wheels; returns its bin folder."""
     venv = work / "venvs" / name
     constraints = work / "constraints.txt"
-    pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]["constraint-dependencies"]
+    if pins is None:
+        pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]["constraint-dependencies"]
     constraints.write_text("\n".join(pins) + "\n", encoding="utf-8")
     run("uv", "venv", "--quiet", "--python", sys.executable, venv)
     run(
@@ -85,5 +88,21 @@ def alone(work: Path, folder: Path) -> bool:
     return done.returncode == 0
 
 
+def duckdb(work: Path) -> None:
+    """What runs SQL, in an environment with the version of DuckDB that is not pinned."""
+    parts = ("connector-csv", "connector-sqlite", "checks-standard", "transform-")
+    packages = [folder for folder in sorted((ROOT / "plugins").iterdir()) if folder.name.removeprefix("ducklake-").startswith(parts)]
+    names = [folder.name for folder in packages]
+    tools = environment(work, "duckdb", "ducklake-core[testing]", "hypothesis", *names, pins=[f"duckdb=={OTHER_DUCKDB}"])
+    tests = work / "other-duckdb"
+    for folder in packages:
+        shutil.copytree(folder / "tests", tests / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "tests/integration/test_conformance_builtin.py", tests)
+    (tests / "pytest.ini").write_text('[pytest]\naddopts = --import-mode=importlib -q -m "not large"\n', encoding="utf-8")
+    report = work / "junit-other-duckdb.xml"
+    command = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
+    print(f"DuckDB {OTHER_DUCKDB}: {run(*command, cwd=tests).strip().splitlines()[-1]}")
+
+
 if __name__ == "__main__":
-    {"lake": lake, "plugins": plugins}[sys.argv[1]](Path(sys.argv[2]).resolve())
+    {"lake": lake, "plugins": plugins, "duckdb": duckdb}[sys.argv[1]](Path(sys.argv[2]).resolve())

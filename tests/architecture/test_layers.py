@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ducklake.cli.plugin_package import create_package
+from ducklake.plugins.info import KINDS
 from workspace import PLUGINS, ROOT, Package
 
 PUBLIC = ("ducklake.api", "ducklake.errors", "ducklake.hookspecs")
@@ -33,9 +35,37 @@ def test_plugin_imports_only_what_is_public_and_what_it_declares(package: Packag
                 assert any(name == root or name.startswith(f"{root}.") for root in allowed), f"{path.relative_to(ROOT)} imports {name}"
 
 
+@pytest.mark.parametrize("package", PLUGINS, ids=str)
+def test_tests_of_a_plugin_see_what_those_of_an_outsider_may_see(package: Package):
+    """What is public, what it declares, and `ducklake.testing`."""
+    declared = {name.replace("-", "_") for name in package.requires if name.startswith("ducklake-")}
+    allowed = {*PUBLIC, *(declared - {"ducklake_core"}), package.module, "ducklake.testing", "ducklake.Lake"}
+    for path in (package.folder / "tests").rglob("*.py"):
+        for name in imported(path):
+            if name.partition(".")[0].startswith("ducklake"):
+                assert any(name == root or name.startswith(f"{root}.") for root in allowed), f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_plugins_import_only_what_is_public(kind: str, tmp_path: Path):
+    create_package(kind, "moon", tmp_path / "new")
+    own = f"ducklake_{kind}_moon"
+    for path in (tmp_path / "new").rglob("*.py"):
+        allowed = {
+            *PUBLIC,
+            own,
+            *({"ducklake.testing"} if "tests" in path.parts else ()),
+            *({"ducklake.Lake"} if kind == "command" else ()),
+        }
+        for name in imported(path):
+            if name.partition(".")[0].startswith("ducklake"):
+                assert any(name == root or name.startswith(f"{root}.") for root in allowed), f"{path.name} imports {name}"
+
+
 def test_core_stays_small():
-    """Counted is code: no blank lines, comments or docstrings, which nobody should be tempted to save on."""
-    lines = sum(code_lines(path) for path in (ROOT / "ducklake-core/src").rglob("*.py"))
+    """Counted is code of what runs in a lake: no blank lines, comments or docstrings, and not `testing`, which nothing imports."""
+    core = ROOT / "ducklake-core/src/ducklake"
+    lines = sum(code_lines(path) for path in core.rglob("*.py") if not path.is_relative_to(core / "testing"))
     assert lines <= CORE_LINES, f"core has {lines} lines of code: what of it could be a plugin package?"
 
 

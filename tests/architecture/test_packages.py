@@ -98,3 +98,12 @@ def test_all_packages_share_one_version():
     import ducklake
 
     assert ducklake.__version__ == version
+
+
+@registering
+def test_package_runs_the_conformance_suites(package):
+    """Each class that a package registers has a case of its own; there is nothing to run for commands and the like."""
+    suites = {"connector": "ConnectorTests", "transform": "TransformTests", "check": "CheckTests", "checks": "CheckTests"}
+    wanted = {suites[kind] for kind in package.kinds if kind in suites}
+    tests = "".join(path.read_text(encoding="utf-8") for path in (package.folder / "tests").glob("*.py"))
+    assert all(f"({suite})" in tests for suite in wanted), f"{package} lacks a class of {wanted} in tests/test_conformance.py"

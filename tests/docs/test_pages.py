@@ -18,14 +18,25 @@ from ducklake import errors
 from ducklake.testing.project import run_command
 from workspace import PLUGINS, ROOT
 
-GROUPS = {"catalog", "config"}
+GROUPS = {"catalog", "config", "plugins"}
 FILES = {"sources": "sources.yaml", "pipelines": "pipelines.yaml"}
 PIPELINE = {
     "name": "p",
     "source": {"layer": "staging", "domain": "d", "table": "t"},
     "destination": {"layer": "consume", "use_case": "bi", "table": "t"},
 }
-VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret"}
+VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret", "API_URL": "http://localhost", "API_TOKEN": "a secret"}
+
+
+CLASS = r"class (\w+)[(]RowsConnector"
+REGISTERED = """
+from ducklake.api import hookimpl
+
+
+@hookimpl
+def register_connectors(register):
+    register({})
+"""
 
 
 def slug(heading: str) -> str:
@@ -112,9 +123,12 @@ def test_yaml_in_the_documentation_is_valid_configuration(block, lake_project, m
         by_file.setdefault("settings.yaml" if document.keys() - FILES.keys() else FILES[key], {})[key] = value
     if "pipelines" in document:
         by_file.setdefault("sources.yaml", {"sources": sources_of(block.page)})
-    in_house = [other.text for other in blocks(block.page) if other.language == "python" and "def register_connectors" in other.text]
+    in_house = [other.text for other in blocks(block.page) if other.marks.get("file") == "lake_plugins.py"]
+    in_house += [other.text for other in blocks(block.page) if other.language == "python" and "def register_connectors" in other.text]
+    packaged = [other.text for other in blocks(block.page) if other.marks.get("file", "").endswith("/connector.py")]
+    in_house += [text + REGISTERED.format(*re.findall(CLASS, text)) for text in packaged]
     project = lake_project({f"config/{name}": content for name, content in by_file.items()})
-    if in_house and any(source["type"] == "rates" for source in document.get("sources", [])):
+    if in_house:
         project.write({"lake_plugins.py": in_house[0]})
     problems = [str(problem) for problem in project.lake.validate().problems]
     assert [problem for problem in problems if "no pipeline publishes" not in problem] == []  # a page may show one pipeline of many

@@ -104,6 +104,11 @@ class Lake:
         lake.query("SELECT count(*) FROM staging.ventas.clientes").rows
     """
 
+    @staticmethod
+    def clock() -> dt.datetime:
+        """The time now, UTC."""
+        return dt.datetime.now(dt.UTC)
+
     def __init__(self, path: str | Path | None = None, *, wait: float = 0.0) -> None:
         self.root = find_project(Path.cwd()) if path is None else Path(path).expanduser().absolute()
         self.wait = wait
@@ -511,7 +516,7 @@ class Lake:
             wait=self.wait if wait is None else wait,
             progress=progress or (lambda event: None),
             log=_log,
-            clock=lambda: dt.datetime.now(dt.UTC),
+            clock=self.clock,
             opened=self._open.add,
         )
         return context, recovered

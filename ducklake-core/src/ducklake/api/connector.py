@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from ducklake.api.extraction import Extraction, ExtractRequest
-from ducklake.api.options import Options
+from ducklake.api.options import Configured, Options
 from ducklake.api.tables import SourceTable
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Session(abc.ABC):
         """Let go of the source. Called once, also after an error."""
 
 
-class Connector(abc.ABC, Generic[OptionsT]):
+class Connector(Configured, abc.ABC, Generic[OptionsT]):
     """A type of source.
 
     Args:
@@ -115,7 +115,8 @@ class Connector(abc.ABC, Generic[OptionsT]):
 
     Attributes:
         name: The word for `type:` in sources.yaml.
-        Options: The model of the source's own keys (`connection`, `path`, ...). Core's keys (`name`, `type`,
+        Options: The model of the source's own keys (`connection`, `path`, ...), by default that in the brackets
+            behind the base class. Core's keys (`name`, `type`,
             `enabled`, `description`, `tables`, `extract`) are not part of it.
         capabilities: Words that core and the conformance suite understand: `tables` (the source has named
             tables and takes `tables:`), `incremental` (it reads increments by `key_column`),
@@ -123,7 +124,6 @@ class Connector(abc.ABC, Generic[OptionsT]):
     """
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]]
     capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: OptionsT, context: ConnectorContext) -> None:
@@ -187,6 +187,7 @@ class _RowsSession(Session):
     def __init__(self, connector: RowsConnector[Any]) -> None:
         self._connector = connector
         self._schemas = dict(connector.schemas())
+        self._cancelled = False
 
     def tables(self) -> Sequence[SourceTable]:
         return [SourceTable(name) for name in self._schemas]
@@ -203,11 +204,18 @@ class _RowsSession(Session):
         schema = self.get_schema(request.table)
         return Extraction(schema=schema, streams=[self._batches(request, schema)])
 
+    def cancel(self) -> None:
+        self._cancelled = True
+
     def _batches(self, request: ExtractRequest, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         from itertools import islice
 
+        from ducklake.errors import DataError
+
         rows = iter(self._connector.rows(request.table))
         while chunk := list(islice(rows, request.batch_size)):
+            if self._cancelled:
+                raise DataError(f"{self._connector.context.source}.{request.table}: cancelled")
             yield self._batch(request.table, chunk, schema)
 
     def _batch(self, table: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from ducklake.config.base import Model
-from ducklake.config.types import Cron, Lookback, PlainName, Size, Text, Timezone, parse_size
+from ducklake.config.types import Cron, Lookback, PlainName, Size, Text, TimeLimit, Timezone, parse_size
 
 
 class ExtractSettings(Model):
@@ -30,6 +30,13 @@ class ExtractSettings(Model):
         examples=["10 minutes"],
     )
     batch_size: int = Field(default=50_000, gt=0, le=10_000_000, description="Rows that are fetched and held at once.")
+    timeout: TimeLimit | None = Field(
+        default=None,
+        description=(
+            "A table that takes longer has failed: nothing of it lands, the others go on. 10 minutes, 2 hours, or seconds; none by default."
+        ),
+        examples=["10 minutes"],
+    )
     schedule: Cron | None = Field(default=None, description="Cron expression (minute hour day month weekday) of when it is due.")
 
     def over(self, base: ExtractSettings) -> Self:

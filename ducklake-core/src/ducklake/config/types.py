@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import re
@@ -33,6 +34,7 @@ _SECONDS = {
 _CRON_FIELD = re.compile(r"(?:\*|[0-9]+|[A-Za-z]{3})(?:-(?:[0-9]+|[A-Za-z]{3}))?(?:/[0-9]+)?\Z")
 _CRON_RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
 LONGEST_NAME = 128
+_LONGEST_WAIT = 366 * 86_400
 
 
 def plain_name(text: str) -> str:
@@ -95,6 +97,24 @@ def lookback(value: Any) -> dt.timedelta | decimal.Decimal:
     raise ValueError(f"'{value}' is no lookback; write a duration such as 10 minutes or 2 days, or a number for a numeric key")
 
 
+def time_limit(value: Any) -> float:
+    """Seconds of a time limit: a duration such as `10 minutes`, or a number of seconds.
+
+    Args:
+        value: As YAML has it.
+
+    Raises:
+        ValueError: It is neither, or not above zero.
+    """
+    found: object = None
+    with contextlib.suppress(ValueError):
+        found = lookback(value)
+    seconds = found.total_seconds() if isinstance(found, dt.timedelta) else float(found) if isinstance(found, decimal.Decimal) else 0.0
+    if not 0 < seconds <= _LONGEST_WAIT:
+        raise ValueError(f"'{value}' is no time limit; write a duration such as 30 seconds or 10 minutes, or a number of seconds")
+    return seconds
+
+
 def cron(text: str) -> str:
     """A cron expression of five fields; what stands in each is checked against the field's range.
 
@@ -142,6 +162,7 @@ Text = Annotated[str, Field(min_length=1)]
 Size = Annotated[str, AfterValidator(_size)]
 Cron = Annotated[str, AfterValidator(cron)]
 Timezone = Annotated[str, AfterValidator(timezone)]
+TimeLimit = Annotated[float, BeforeValidator(time_limit, json_schema_input_type=str | int | float)]
 Lookback = Annotated[dt.timedelta | decimal.Decimal, BeforeValidator(lookback, json_schema_input_type=str | int | float)]
 
 

@@ -127,7 +127,7 @@ def _table(
         if problem is not None and problem not in problems:
             problems.append(problem)
     name = selection.name if selection else EVERYTHING
-    return TablePlan(name, mode, settings.batch_size, settings.key_column, settings.lookback)
+    return TablePlan(name, mode, settings.batch_size, settings.key_column, settings.lookback, settings.timeout)
 
 
 def _mode_problem(project: Project, source: SourceConfig, selection: TableSelection | None, code: str, message: str, hint: str) -> Problem:

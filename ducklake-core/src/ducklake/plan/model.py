@@ -271,6 +271,7 @@ class TablePlan:
         batch_size: Rows a batch.
         key_column: The cursor column.
         lookback: How far increments read back; None is the connector's default.
+        timeout: Seconds after which it is given up, or None.
     """
 
     name: str
@@ -278,6 +279,7 @@ class TablePlan:
     batch_size: int = 50_000
     key_column: str | None = None
     lookback: dt.timedelta | decimal.Decimal | None = None
+    timeout: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

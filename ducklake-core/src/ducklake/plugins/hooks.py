@@ -12,8 +12,7 @@ from typing import Any
 
 import pluggy
 
-from ducklake import hookspecs
-from ducklake.api import SUPPORTED_API_VERSIONS
+from ducklake import api, hookspecs
 from ducklake.errors import PluginError, did_you_mean
 from ducklake.plugins.info import KINDS, PluginInfo
 
@@ -51,16 +50,36 @@ def check_api(plugin: object, info: PluginInfo) -> None:
     version = getattr(plugin, "api", None)
     if version is None and info.kind == "local":
         return
-    ours = " and ".join(str(number) for number in sorted(SUPPORTED_API_VERSIONS))
+    ours = " and ".join(str(number) for number in sorted(api.SUPPORTED_API_VERSIONS))
     if version is None:
         raise PluginError(
             "it does not say which plugin API it is written for",
-            hint=f"add the line  api = {max(SUPPORTED_API_VERSIONS)}  to {info.module}",
+            hint=f"add the line  api = {max(api.SUPPORTED_API_VERSIONS)}  to {info.module}",
         )
-    if version not in SUPPORTED_API_VERSIONS or isinstance(version, bool):
-        newer = isinstance(version, int) and version > max(SUPPORTED_API_VERSIONS)
+    if version not in api.SUPPORTED_API_VERSIONS or isinstance(version, bool):
+        newer = isinstance(version, int) and version > max(api.SUPPORTED_API_VERSIONS)
         hint = f"pip install --upgrade {'ducklake-core' if newer else info.distribution}"
         raise PluginError(f"it is written for plugin API {version!r}, this ducklake-core takes {ours}", hint=hint)
+
+
+def deprecations(plugin: object, info: PluginInfo) -> list[str]:
+    """What a plugin uses that a later version of core will no longer take, a line each.
+
+    Args:
+        plugin: The module.
+        info: Who it is.
+    """
+    found = []
+    version = getattr(plugin, "api", None)
+    if version is not None and version < api.API_VERSION:
+        found.append(f"it is written for plugin API {version}, current is {api.API_VERSION}; the next API will refuse it")
+    for name, function in _functions(plugin):
+        options = getattr(function, f"{PROJECT}_impl", None)
+        specification = getattr(hookspecs, (options or {}).get("specname") or name, None)
+        warning = (getattr(specification, f"{PROJECT}_spec", None) or {}).get("warn_on_impl")
+        if options is not None and warning is not None:
+            found.append(f"its hook {name} is deprecated: {warning}")
+    return [f"{info.id} of {info.title}: {line}" for line in found]
 
 
 def check_hooks(plugin: object, info: PluginInfo, kinds: Set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import sys
 from collections.abc import Set
 from importlib import import_module
@@ -15,10 +16,12 @@ import pluggy
 from ducklake import hookspecs
 from ducklake.errors import DuckLakeError
 from ducklake.plugins.discovery import broken
-from ducklake.plugins.hooks import PROJECT, REGISTRATION, call, check_api, check_hooks
+from ducklake.plugins.hooks import PROJECT, REGISTRATION, call, check_api, check_hooks, deprecations
 from ducklake.plugins.info import KINDS, PluginInfo
 from ducklake.plugins.local import load_local
 from ducklake.plugins.registry import Staging
+
+_log = logging.getLogger("ducklake.plugins")
 
 
 def load(info: PluginInfo, manager: pluggy.PluginManager, kinds: Set[str]) -> tuple[PluginInfo, Staging]:
@@ -40,6 +43,8 @@ def load(info: PluginInfo, manager: pluggy.PluginManager, kinds: Set[str]) -> tu
         check_api(plugin, info)
         check_hooks(plugin, info, kinds)
         staging = _register(info, plugin, manager)
+        for line in deprecations(plugin, info):
+            _log.warning("%s", line)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, also SystemExit

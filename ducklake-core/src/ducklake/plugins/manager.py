@@ -23,7 +23,7 @@ from ducklake.plugins.hooks import PROJECT, SPECIFICATIONS, call
 from ducklake.plugins.info import PlainSwitches, PluginInfo, Switches, matches
 from ducklake.plugins.loading import load
 from ducklake.plugins.local import local_plugin
-from ducklake.plugins.registry import Registered, Registry
+from ducklake.plugins.registry import Registered, Registry, Staging
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Connector
@@ -211,6 +211,15 @@ class PluginManager:
             problems.append(Problem("required_plugin", f"plugins.require names {word}, which is {state}", hint, "config/settings.yaml"))
         return problems
 
+    def adopt(self, staging: Staging, plugin: PluginInfo) -> None:
+        """Take classes that no entry point names; for tests of plugins.
+
+        Args:
+            staging: What is registered.
+            plugin: Who it is said to be.
+        """
+        self._registry.accept(staging, plugin)
+
     def _one(self, kind: str, name: str) -> Registered[Any]:
         with self._lock:
             self._check_required()
@@ -220,6 +229,9 @@ class PluginManager:
         named = [info for info in self._plugins if info.kind in _ENTRY_KINDS.get(kind, (kind,)) and info.name == name]
         self._load(info for info in self._plugins if info.kind == "local" or info in named)
         claims = self._registry.claims(kind, name)
+        if not claims and not named:  # one of ours under another name: the others need not be imported for it
+            self._load(info for info in self._usable(kind) if info.distribution == package_of(kind, name))
+            claims = self._registry.claims(kind, name)
         if not claims and not any(info.status != "ok" for info in self._again(named)):
             self._load(self._usable(kind))
             claims = self._registry.claims(kind, name)

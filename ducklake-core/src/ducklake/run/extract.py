@@ -29,6 +29,7 @@ from ducklake.run.batches import check_schema, checked, landing_names
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.guard import engine_failure, guarded, guarded_iteration
 from ducklake.run.ids import new_id
+from ducklake.run.limit import Worker, apart, committing
 from ducklake.run.progress import ProgressEvent
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class SourceRun:
         session: The connector's.
         engine: The engine's, for this source alone.
         writer: Raw's storage writer.
+        worker: Makes the calls that may have a time limit.
     """
 
     name: str
@@ -61,9 +63,19 @@ class SourceRun:
     session: Session
     engine: EngineSession
     writer: StorageWriter
+    worker: Worker = dataclasses.field(default_factory=Worker)
+
+    def cancel(self) -> None:
+        """Stop what runs, at the source and in the engine."""
+        try:
+            self.session.cancel()
+        finally:
+            self.engine.cancel()
 
 
-def extract_table(context: RunContext, source: SourceRun, request: ExtractRequest, *, anew: bool = False) -> TableResult:
+def extract_table(
+    context: RunContext, source: SourceRun, request: ExtractRequest, *, anew: bool = False, timeout: float | None = None
+) -> TableResult:
     """Extract one table; whatever goes wrong is its result, never an exception but the user's own interrupt.
 
     Args:
@@ -71,6 +83,7 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
         source: Its open source.
         request: Which table, and how.
         anew: Read everything although increments are extracted: a new epoch, old files stay in raw.
+        timeout: Seconds after which the table is given up, or None.
     """
     started = context.clock()
     begun = time.monotonic()
@@ -83,7 +96,12 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
     context.progress(ProgressEvent(source.name, request.table, "started"))
     try:
         with locked(context.paths.lock(lock_key(ref)), str(ref), wait=context.wait):
-            result = _extract_locked(context, source, request, record, begun, anew=anew)
+            result = source.worker.call(
+                lambda: _extract_locked(context, source, request, record, begun, anew=anew),
+                f"{source.name}.{request.table}",
+                timeout,
+                source.cancel,
+            )
     except BaseException as error:
         result = failed_result(context, error, place=f"{source.name}.{request.table}", seconds=time.monotonic() - begun)
         result = dataclasses.replace(result, source=source.name, table=request.table, id=record.extraction_id)
@@ -139,6 +157,7 @@ def _extract_locked(
     except BaseException:
         remove_tree(folder)
         raise
+    committing()
     known = [file.path for file in current.files] if current else []
     record, schema_version = land(context.paths, context.catalog, folder, record, files, known)
     _after_commit(context, source, record, current, schema_version)
@@ -157,6 +176,7 @@ def _extract_locked(
 def _nothing_new(context: RunContext, source: SourceRun, record: ExtractionRecord, folder: Path, begun: float) -> TableResult:
     """An increment without rows leaves no file, but its state counts."""
     remove_tree(folder)
+    committing()
     with context.catalog.write() as connection:
         record_empty_extraction(connection, record)
     _confirm(context, source, record)
@@ -297,7 +317,7 @@ def _confirm(context: RunContext, source: SourceRun, record: ExtractionRecord) -
     """Tell the source that its rows are safe."""
     try:
         with guarded(source.plugin, f"{record.source}.{record.table}"):
-            source.session.confirm(record.table)
+            apart(lambda: source.session.confirm(record.table), f"{record.source}.{record.table}")
     except DataError as error:
         context.log.warning("%s has landed, but confirming it at the source failed: %s", record.ref, context.redactor.redact(str(error)))
 

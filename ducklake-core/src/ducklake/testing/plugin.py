@@ -14,7 +14,15 @@ import pytest
 if TYPE_CHECKING:
     from ducklake.api.connector import ConnectorContext
     from ducklake.api.engine import Engine, EngineSession
+    from ducklake.testing.clock import FakeClock
     from ducklake.testing.project import Content, LakeProject
+    from ducklake.testing.servers import SshServer
+    from ducklake.testing.web import WebServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks of the conformance suites."""
+    config.addinivalue_line("markers", "large: streams gigabytes; deselect with -m 'not large'")
 
 
 @pytest.fixture
@@ -90,3 +98,57 @@ def mysql_url() -> Iterator[str]:
             yield url
     except ServerMissing as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def ssh_server() -> Iterator[SshServer]:
+    """A private SSH server with SFTP: host, port, user, key, host_key, and a folder to put files into."""
+    from ducklake.testing.servers import ServerMissing, sshd
+
+    try:
+        with sshd() as server:
+            yield server
+    except ServerMissing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def http_server() -> Iterator[WebServer]:
+    """A web server on the loopback: `http_server.routes["/orders"] = [{"id": 1}]`, then read `http_server.url`."""
+    from ducklake.testing.web import web_server
+
+    with web_server() as server:
+        yield server
+
+
+@pytest.fixture
+def fake_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The time that every `Lake` of this process sees (`lake_project(...).lake`); commands in processes of their own do not."""
+    from ducklake.lake import Lake
+    from ducklake.testing.clock import FakeClock
+
+    clock = FakeClock()
+    monkeypatch.setattr(Lake, "clock", staticmethod(clock))
+    return clock
+
+
+@pytest.fixture
+def fake_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, str]], None]:
+    """Answer `${secret:NAME}`, here and in commands: `fake_secrets({"erp": "s3cret"})`."""
+    import json
+    import os
+
+    folder = tmp_path / "fake_secrets"
+
+    def answer(secrets: Mapping[str, str]) -> None:
+        info = folder / "ducklake_fake_secrets-1.dist-info"
+        info.mkdir(parents=True, exist_ok=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ducklake-fake-secrets\nVersion: 1\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text("[ducklake]\nsecrets.fake = ducklake.testing.fake_secrets\n", encoding="utf-8")
+        (folder / "secrets.json").write_text(json.dumps(dict(secrets)), encoding="utf-8")
+        paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(paths)))
+        monkeypatch.setenv("FAKE_SECRETS", str(folder / "secrets.json"))
+        monkeypatch.syspath_prepend(str(folder))
+
+    return answer

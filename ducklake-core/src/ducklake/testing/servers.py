@@ -1,8 +1,9 @@
-"""Private database servers for tests, started from the binaries of the machine and gone with the test run."""
+"""Private servers for tests, started from the binaries of the machine and gone with the test run."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pwd
 import shutil
@@ -80,6 +81,69 @@ def mariadb(variable: str = "DUCKLAKE_TEST_MYSQL_URL") -> Iterator[str]:
         network = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={home / 'socket'}", f"--pid-file={home / 'pid'}"]
         with _serving([server, *plain, *network, "--innodb-flush-log-at-trx-commit=0"], home, user, port):
             yield f"mysql://root@127.0.0.1:{port}/mysql"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SshServer:
+    """A running SSH server with SFTP.
+
+    Attributes:
+        host: Its address.
+        port: Its port.
+        user: Who may log in, with `key`.
+        key: File of the private key.
+        host_key: Its fingerprint, `SHA256:...`.
+        folder: An empty folder that the user may read and write.
+    """
+
+    host: str
+    port: int
+    user: str
+    key: Path
+    host_key: str
+    folder: Path
+
+
+@contextlib.contextmanager
+def sshd() -> Iterator[SshServer]:
+    """A private OpenSSH server that lets this process's user in with a key of its own.
+
+    Raises:
+        ServerMissing: OpenSSH's server or ssh-keygen is not installed.
+    """
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    server, keygen = shutil.which("sshd", path=path), shutil.which("ssh-keygen", path=path)
+    if server is None or keygen is None:
+        raise ServerMissing("needs a server: apt-get install openssh-server")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where a server that root runs parts with its privileges
+    home = Path(tempfile.mkdtemp(prefix="ducklake-server-"))
+    try:
+        for name in ("host", "user"):
+            _run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", home / name], home, None)
+        shutil.copy(home / "user.pub", home / "authorized_keys")
+        (home / "files").mkdir()
+        fingerprint = subprocess.run(
+            [keygen, "-l", "-E", "sha256", "-f", home / "host.pub"], capture_output=True, text=True, check=True
+        ).stdout.split()[1]
+        port = _free_port()
+        settings = {
+            "ListenAddress": f"127.0.0.1:{port}",
+            "HostKey": home / "host",
+            "AuthorizedKeysFile": home / "authorized_keys",
+            "PidFile": "none",
+            "StrictModes": "no",
+            "UsePAM": "no",
+            "PasswordAuthentication": "no",
+            "PermitRootLogin": "prohibit-password",
+            "Subsystem": "sftp internal-sftp",
+        }
+        (home / "config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
+        with _serving([server, "-D", "-e", "-f", home / "config"], home, None, port):
+            user = pwd.getpwuid(os.geteuid()).pw_name
+            yield SshServer("127.0.0.1", port, user, home / "user", fingerprint, home / "files")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,14 @@ class StepResult:
         return {column.name: column.type for column in self.schema}
 
 
-def run_transform(session: EngineSession, transform: AnyTransform, *selects: str, aliases: Sequence[str] = ()) -> StepResult:
+def run_transform(
+    session: EngineSession,
+    transform: AnyTransform,
+    *selects: str,
+    aliases: Sequence[str] = (),
+    batch_size: int | None = None,
+    as_text: bool = False,
+) -> StepResult:
     """Run one step over the rows of a SELECT.
 
     Args:
@@ -41,6 +48,8 @@ def run_transform(session: EngineSession, transform: AnyTransform, *selects: str
         transform: The step, made with its options.
         *selects: Its input, or several for a step that takes them.
         aliases: What the pipeline calls them; `input` for a single one.
+        batch_size: Rows of the batches that a step in Python gets.
+        as_text: Give all values as text, as the engine writes them: it has types that Python lacks.
 
     Raises:
         AssertionError: The columns that come out are not those that the step announces.
@@ -53,12 +62,37 @@ def run_transform(session: EngineSession, transform: AnyTransform, *selects: str
     if isinstance(transform, Transform):
         sql = transform.to_sql(inputs, context)
         assert [(c.name, c.type) for c in session.describe(sql)] == [(c.name, c.type) for c in announced], "output() and to_sql() differ"
-        return StepResult(announced, session.fetch(sql), sql)
-    rows = []
-    for batch in transform.apply(session.stream(f"SELECT * FROM {inputs[0].sql}"), context):
+        return StepResult(announced, session.fetch(text_of(sql) if as_text else sql), sql)
+    fitted = []
+    expected = _arrow_schema(session, announced)
+    batches = session.stream(f"SELECT * FROM {inputs[0].sql}", batch_size or 50_000)
+    for batch in transform.apply(batches, context):
         assert tuple(batch.schema.names) == announced.names, "output() and apply() differ"
-        rows += [tuple(row.values()) for row in batch.to_pylist()]
-    return StepResult(announced, rows)
+        try:
+            batch.validate(full=True)
+            fitting = batch.cast(expected)
+        except (ValueError, TypeError) as error:
+            raise AssertionError(f"output() and apply() differ: {error}") from error
+        fitted.append(fitting)
+    session.register("__out", fitted, expected)
+    out = "SELECT * FROM __out"
+    return StepResult(announced, session.fetch(text_of(out) if as_text else out))
+
+
+def text_of(sql: str) -> str:
+    """A SELECT of the same rows with every value as text.
+
+    Args:
+        sql: One SELECT.
+    """
+    return f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({sql})"
+
+
+def _arrow_schema(session: EngineSession, schema: Schema) -> Any:
+    from ducklake.api.sql import quote
+
+    columns = ", ".join(f"CAST(NULL AS {column.type}) AS {quote(column.name)}" for column in schema)
+    return session.stream(f"SELECT {columns} WHERE false").schema
 
 
 def run_check(session: EngineSession, check: QualityCheck[Any], select: str) -> CheckResult:
