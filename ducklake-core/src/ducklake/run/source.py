@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake.api.connector import ConnectorContext
 from ducklake.api.engine import EngineError
-from ducklake.api.extraction import ExtractRequest
 from ducklake.api.results import TableResult
 from ducklake.errors import DataError, DuckLakeError, did_you_mean
 from ducklake.run.extract import SourceRun, extract_table
 from ducklake.run.failures import failed_result
 from ducklake.run.guard import guarded
 from ducklake.run.limit import Worker
+from ducklake.run.retry import retrying
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
@@ -41,7 +41,8 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
     begun = time.monotonic()
     with ExitStack() as stack:
         try:
-            source, offered = _opened(context, plan, stack)
+            retries = min((table.retries for table in plan.tables), default=0)
+            source, offered = retrying(lambda: _opened(context, plan, stack), retries, _again(context))
         except BaseException as error:
             result = failed_result(context, error, place=plan.source, seconds=time.monotonic() - begun)
             yield dataclasses.replace(result, source=plan.source)
@@ -56,7 +57,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                     table=table,
                     notes=(f"nothing matches {table!r}",) if table else ("the source has no tables",),
                 )
-            elif table not in offered:
+            elif table is None or (table not in offered and not settings.is_query(table)):
                 missing = DataError(
                     f"{plan.source}.{table}: no such table", hint=did_you_mean(str(table), offered, "tables"), code="no_such_table"
                 )
@@ -70,7 +71,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                 result = failed_result(context, nameless, place=plan.source, seconds=0.0)
                 yield dataclasses.replace(result, source=plan.source, table=shown)
             else:
-                request = ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column, settings.lookback)
+                request = settings.asking_for(table)
                 try:
                     if source.worker.abandoned:  # a table before was given up: its session is not to be used again
                         _leave(stack, source.worker)
@@ -81,8 +82,17 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                     if isinstance(error, KeyboardInterrupt):
                         raise
                     continue
-                yield extract_table(context, source, request, anew=anew, timeout=settings.timeout)
+                yield extract_table(context, source, request, anew=anew, timeout=settings.timeout, retries=settings.retries)
         _leave(stack, source.worker)
+
+
+def _again(context: RunContext) -> Callable[[DuckLakeError, float], None]:
+    """Say that a source could not be opened, and when it is tried again."""
+
+    def warn(error: DuckLakeError, wait: float) -> None:
+        context.log.warning("%s; trying again in %.1f s", context.redactor.redact(error.problem.message), wait)
+
+    return warn
 
 
 def _leave(stack: ExitStack, worker: Worker) -> None:
