@@ -57,7 +57,9 @@ def _checksum(plan: ColumnPlan, server: str, lake: str) -> Checksum:
     elif types.is_string(target):
         pair = f"format('%s', {server})", lake
     elif types.is_decimal(target):
-        pair = f"({server})::numeric({min(target.precision + 1, 1000)},{target.scale})::text", f"CAST({lake} AS VARCHAR)"
+        # DuckDB writes .5 where there is no place before the point.
+        shown = f"regexp_replace(CAST({lake} AS VARCHAR), '^(-?)[.]', '\\10.')"
+        pair = f"({server})::numeric({target.precision + 1},{target.scale})::text", shown
     else:
         pair = f"{server}::text", f"CAST({lake} AS VARCHAR)"
     return Checksum(
@@ -79,7 +81,7 @@ def _spelled(value: str) -> str:
 
 
 def _server_sum(value: str, column: str) -> str:
-    return f"count({column})::text || ':' || coalesce(sum({value}), 0)::text"
+    return f"count({column})::text || ':' || coalesce(sum({value}) FILTER (WHERE {column} IS DISTINCT FROM NULL), 0)::text"
 
 
 def _lake_sum(value: str, column: str) -> str:
