@@ -70,8 +70,8 @@ class PostgresqlProbe(KeyProbe):
     def lowest(self, kind: KeyKind, low: str | None) -> str | None:
         """See `KeyProbe.lowest`."""
         bounds = [self._ordinary(kind, self.clock())]
-        if kind in ("date", "timestamp", "decimal", "float"):
-            bounds.append(f"{self.reference} > {self.literal('-infinity')}" if self._has_infinity(kind) else None)
+        if kind in ("date", "timestamp", "float") or (kind == "decimal" and self.connection.server_version >= 140000):
+            bounds.append(f"{self.reference} > {self.literal('-infinity')}")
         if low is not None:
             bounds.append(f"{self.reference} >= {self.literal(low)}")
         return self._extreme(kind, "ASC", bounds)
@@ -107,7 +107,7 @@ class PostgresqlProbe(KeyProbe):
                 f"the key column {name!r} is a uuid: only those that grow with time (version 7) find what is new, random ones do not"
             )
         elif kind == "text":
-            found.append(f"the key column {name!r} lands as text: new rows must come later in the server's order of {self.column.declared}")
+            found.append(f"the key column {name!r}: new rows must come later in the server's order of {self.column.declared}")
         return found
 
     def condition(self, keys: KeyRange) -> str | None:
@@ -143,12 +143,11 @@ class PostgresqlProbe(KeyProbe):
         if kind == "float":
             return f"{self.reference} < {self.literal('Infinity')}"
         if kind == "decimal":
-            # Infinity of PostgreSQL 14 and later does not pass into a numeric with precision; NaN does.
-            return f"{self.reference} < 'NaN'::numeric"
+            greatest = "Infinity" if self.connection.server_version >= 140000 else "NaN"  # NaN stands above infinity
+            return f"{self.reference} < '{greatest}'::numeric"
+        if self.column.type.name == "interval" and self.connection.server_version >= 170000:
+            return f"{self.reference} < 'infinity'::interval"
         return None
-
-    def _has_infinity(self, kind: KeyKind) -> bool:
-        return kind != "decimal"
 
     def _extreme(self, kind: KeyKind, order: str, bounds: Sequence[str | None]) -> str | None:
         conditions = self._all([bound for bound in [f"{self.reference} IS NOT NULL", *bounds] if bound])

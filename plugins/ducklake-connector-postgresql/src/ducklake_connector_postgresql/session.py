@@ -18,7 +18,7 @@ from ducklake_connector_postgresql.pool import Pool
 from ducklake_connector_postgresql.probe import PostgresqlProbe, moment, open_transactions
 from ducklake_connector_postgresql.ranges import page_ranges, workers_for
 from ducklake_connector_postgresql.reading import Reading
-from ducklake_connector_postgresql.types import ColumnPlan, plan_column
+from ducklake_connector_postgresql.types import ColumnPlan, key_type, plan_column
 from ducklake_connector_sql.keys import TIME_LOOKBACK, key_among
 from ducklake_connector_sql.selection import select_columns
 from ducklake_connector_sql.steps import KeyRange, Step, begin
@@ -43,8 +43,11 @@ class _Planned:
         return [plan.column.name for plan in self.plans]
 
     @property
-    def types(self) -> list[pa.DataType]:
-        return [plan.type for plan in self.plans]
+    def key_types(self) -> list[pa.DataType]:
+        return [key_type(plan.column) for plan in self.plans]
+
+    def lands_as(self, column: str) -> pa.DataType:
+        return next(plan.type for plan in self.plans if plan.column.name == column)
 
 
 class PostgresqlSession(Session):
@@ -98,7 +101,7 @@ class PostgresqlSession(Session):
                 self._pool.snapshot(control, shared[0] if shared else None)
                 planned = self._plan(control, request)
                 if step is not None and probe is not None:
-                    known = dict(zip(planned.names, planned.types, strict=True))
+                    known = dict(zip(planned.names, planned.key_types, strict=True))
                     step = step.in_snapshot(probe, known.get(step.column))
                 reading, others = self._reading(control, request, place, planned, probe, step, shared[0] if shared else None)
         except BaseException:
@@ -109,7 +112,7 @@ class PostgresqlSession(Session):
             streams=reading.streams(others),
             source_types={plan.column.name: plan.column.declared for plan in planned.plans},
             state=step.state() if step else None,
-            overlap=step.overlap(ordered=step.kind != "text") if step else None,
+            overlap=step.overlap(ordered=not pa.types.is_string(planned.lands_as(step.column))) if step else None,
             notes=(*(plan.note for plan in planned.plans if plan.note), *planned.notes, *(step.notes if step else ())),
             prove=reading.prove,
             remarks=reading.remarks,
@@ -189,7 +192,7 @@ class PostgresqlSession(Session):
             request.where,
             fixed,
         )
-        return probe, begin(request, planned.names, planned.types, probe, place)
+        return probe, begin(request, planned.names, planned.key_types, probe, place)
 
     def _shared_snapshot(self) -> tuple[str, Horizon]:
         """The snapshot that all tables share, and what was open when it was taken."""

@@ -88,6 +88,17 @@ def plan_column(column: Column, *, as_text: bool = False) -> ColumnPlan:
     return ColumnPlan(column, pa.string(), note=f"column {column.name!r} ({column.declared}) lands as text")
 
 
+def key_type(column: Column) -> pa.DataType:
+    """The type by whose order a key column is followed, whatever it lands as: its values are those of the declared type.
+
+    Args:
+        column: As the catalog has it.
+    """
+    import pyarrow as pa
+
+    return pa.decimal128(LARGEST, 0) if column.type.name == "numeric" and column.type.kind == "b" else plan_column(column).type
+
+
 def arrow_type(name: str) -> pa.DataType:
     """The Arrow type of a name in `TYPED`.
 
