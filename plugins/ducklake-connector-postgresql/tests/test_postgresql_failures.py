@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -13,10 +14,10 @@ from ducklake.errors import DataError, SourceError
 SECRET = "geheim-4711"
 
 
-def refused(database, **changes):
+def refused(server, **changes):
     """The message of a connection that is not to be had."""
     with pytest.raises(SourceError) as caught:
-        database.connector(**changes).validate_connection()
+        server.connector(**changes).validate_connection()
     return caught.value
 
 
@@ -44,7 +45,7 @@ def test_host_database_and_user_that_are_not_there(database):
 
 def test_the_command_leaves_with_4_and_never_shows_the_password(database):
     lake = database.lake(database="no_such_database", password=SECRET)
-    outcome = lake.fails(4, "-v", "extract", "erp", "--json")
+    outcome = lake.fails(4, "extract", "erp", "--json")
     assert "no_such_database" in outcome.errors[0]["message"]
     assert SECRET not in str(outcome)
 
@@ -76,7 +77,7 @@ def test_rows_that_a_policy_hides_are_an_error(database, reader):
         "CREATE TABLE t (id int)",
         "INSERT INTO t VALUES (1), (2)",
         "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
-        "CREATE POLICY some ON t USING (id = 1)",
+        "CREATE POLICY few ON t USING (id = 1)",
         f"GRANT SELECT ON t TO {reader}",
     )
     (result,) = database.lake(user=reader, password=SECRET).lake.extract("erp").results
@@ -115,6 +116,8 @@ class Proxy:
         except OSError:
             pass
         for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # closing alone does not reach a thread that waits for more
             end.close()
 
     def close(self):
