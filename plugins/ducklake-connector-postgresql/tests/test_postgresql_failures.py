@@ -85,6 +85,20 @@ def test_rows_that_a_policy_hides_are_an_error(database, reader):
     assert result.exit_code == 1
 
 
+def test_the_connection_is_tested_before_anything_is_extracted(database, reader):
+    database.execute("CREATE TABLE t (id int)", "CREATE TABLE closed (id int)", f"GRANT SELECT ON t TO {reader}")
+    outcome = database.lake(user=reader, password=SECRET).ok("test-connection", "erp", "--json")
+    (found,) = outcome.results
+    assert found["server"].startswith("PostgreSQL ")
+    assert found["tables"] == ["closed", "t"]
+    assert found["latency_ms"] > 0
+    assert abs(found["clock_difference_s"]) < 60
+    assert found["missing_rights"][0] == "SELECT on closed"
+    assert "pg_read_all_stats" in found["missing_rights"][1]
+    assert SECRET not in str(outcome)
+    database.lake(database="no_such_database").fails(4, "test-connection", "erp")
+
+
 class Proxy:
     """Passes bytes on to a server, and cuts its first connections after so many bytes of answer."""
 
