@@ -171,6 +171,7 @@ class Lake:
         full: bool = False,
         progress: ProgressCallback | None = None,
         wait: float | None = None,
+        jobs: int = 1,
     ) -> CommandResult:
         """Land sources in raw.
 
@@ -181,6 +182,7 @@ class Lake:
             full: Read everything anew, also where increments are extracted; raw keeps the earlier files.
             progress: Told how far things are.
             wait: Seconds to wait for a table in use; by default the lake's own.
+            jobs: Tables that are extracted at once.
 
         Returns:
             A result a table; failures are results too.
@@ -189,7 +191,7 @@ class Lake:
             ConfigurationError: The configuration is wrong; nothing was done.
         """
         from ducklake.plan.extraction import plan_extraction
-        from ducklake.run.source import extract_source
+        from ducklake.run.jobs import extract_sources
 
         names, skipped, warnings = self._sources(sources, all)
         plans = plan_extraction(self.project, self.manager, names, tables)
@@ -197,8 +199,7 @@ class Lake:
         event = RunEvent("extract", tuple(names))
         results: list[TableResult] = [*skipped]
         with self._observed(event, results):
-            for plan in plans:
-                results.extend(extract_source(context, plan, tables, anew=full))
+            results.extend(extract_sources(context, plans, tables, anew=full, jobs=jobs))
         return CommandResult("extract", tuple(results), tuple(warnings))
 
     def run(
@@ -250,6 +251,26 @@ class Lake:
                 if result.exit_code:
                     failed.add(plan.pipeline)
         return CommandResult("run", tuple(results), tuple(warnings))
+
+    def test_connection(self, source: str) -> dict[str, Any]:
+        """Reach a source and look at it; nothing is extracted.
+
+        Args:
+            source: Its name.
+
+        Returns:
+            Latency, server, encryption, difference of the clocks, missing rights and tables.
+
+        Raises:
+            ConfigurationError: The source is not configured, or wrongly.
+            SourceError: It cannot be reached or refuses.
+        """
+        from ducklake.plan.extraction import plan_extraction
+        from ducklake.run.diagnose import diagnose
+
+        (plan,) = plan_extraction(self.project, self.manager, [source])
+        with self.open_engine() as engine:
+            return diagnose(plan, self.root, engine, _log)
 
     def plan(self, pipeline: str) -> PipelinePlan:
         """What a pipeline would do; runs nothing.

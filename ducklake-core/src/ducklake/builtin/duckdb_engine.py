@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 api = 1
 
-_ROW_GROUP_BYTES = 64 * 2**20
+_ROW_GROUP_BYTES = 48 * 2**20
 """A row group ends at about that many bytes in memory, a thread: its rows alone would not bound it where they are wide."""
 
 _WIDE_INTEGERS = {"HUGEINT", "UHUGEINT"}

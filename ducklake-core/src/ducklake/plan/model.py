@@ -8,7 +8,7 @@ import decimal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from ducklake.api.extraction import Mode
+from ducklake.api.extraction import ExtractRequest, Mode
 from ducklake.api.quality import Severity
 from ducklake.api.tables import Schema, TableRef
 from ducklake.api.transform import TableStatistics
@@ -272,6 +272,8 @@ class TablePlan:
         key_column: The cursor column.
         lookback: How far increments read back; None is the connector's default.
         timeout: Seconds after which it is given up, or None.
+        retries: How often it is begun again after a passing cause.
+        request: Everything else that the connector is asked for; its table is `name`.
     """
 
     name: str
@@ -280,6 +282,33 @@ class TablePlan:
     key_column: str | None = None
     lookback: dt.timedelta | decimal.Decimal | None = None
     timeout: float | None = None
+    retries: int = 3
+    request: ExtractRequest | None = None
+
+    def is_query(self, table: str) -> bool:
+        """Whether a table is not one of the source's, but a query of this plan.
+
+        Args:
+            table: A name.
+        """
+        return table == self.name and self.request is not None and self.request.query is not None
+
+    def asking_for(self, table: str) -> ExtractRequest:
+        """What a connector is asked for.
+
+        Args:
+            table: One that this plan stands for.
+        """
+        asked = self.request or ExtractRequest(table)
+        return dataclasses.replace(
+            asked,
+            table=table,
+            query=asked.query if self.is_query(table) else None,
+            mode=self.mode,
+            batch_size=self.batch_size,
+            key_column=self.key_column,
+            lookback=self.lookback,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from ducklake.api.engine import EngineError
+from ducklake.api.extraction import ReadAgain
 from ducklake.errors import DataError, DuckLakeError, StepError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def guarded(plugin: PluginInfo, place: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DuckLakeError, EngineError, KeyboardInterrupt):
+    except (DuckLakeError, EngineError, ReadAgain, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise step_error(plugin, place, error) from error

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake.api.connector import ConnectorContext
 from ducklake.api.engine import EngineError
-from ducklake.api.extraction import ExtractRequest
 from ducklake.api.results import TableResult
 from ducklake.errors import DataError, DuckLakeError, did_you_mean
 from ducklake.run.extract import SourceRun, extract_table
 from ducklake.run.failures import failed_result
 from ducklake.run.guard import guarded
 from ducklake.run.limit import Worker
+from ducklake.run.retry import retrying
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from ducklake.run.context import RunContext
 
 
-def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = (), *, anew: bool = False) -> Iterator[TableResult]:
+def extract_source(
+    context: RunContext,
+    plan: SourcePlan,
+    only: Sequence[str] = (),
+    *,
+    anew: bool = False,
+    claim: Callable[[str | None], bool] = lambda table: True,
+) -> Iterator[TableResult]:
     """Extract the tables of one source; a source that cannot be opened is one failed result.
 
     Args:
@@ -34,6 +41,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
         plan: The source, its connector and what is to be extracted.
         only: Names or patterns of tables (`--table`); empty means all that the plan names.
         anew: Read everything, also what is extracted in increments.
+        claim: Whether a table is this call's to extract; others may go through the same source at the same time.
 
     Yields:
         A result a table.
@@ -41,14 +49,18 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
     begun = time.monotonic()
     with ExitStack() as stack:
         try:
-            source, offered = _opened(context, plan, stack)
+            retries = min((table.retries for table in plan.tables), default=0)
+            source, offered = retrying(lambda: _opened(context, plan, stack), retries, _again(context))
         except BaseException as error:
             result = failed_result(context, error, place=plan.source, seconds=time.monotonic() - begun)
-            yield dataclasses.replace(result, source=plan.source)
+            if claim("\0open"):
+                yield dataclasses.replace(result, source=plan.source)
             if isinstance(error, KeyboardInterrupt):
                 raise
             return
         for table, settings in _selected(plan, offered, only):
+            if not claim(table):
+                continue
             if settings is None:
                 yield TableResult(
                     "empty",
@@ -56,7 +68,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                     table=table,
                     notes=(f"nothing matches {table!r}",) if table else ("the source has no tables",),
                 )
-            elif table not in offered:
+            elif table is None or (table not in offered and not settings.is_query(table)):
                 missing = DataError(
                     f"{plan.source}.{table}: no such table", hint=did_you_mean(str(table), offered, "tables"), code="no_such_table"
                 )
@@ -70,7 +82,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                 result = failed_result(context, nameless, place=plan.source, seconds=0.0)
                 yield dataclasses.replace(result, source=plan.source, table=shown)
             else:
-                request = ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column, settings.lookback)
+                request = settings.asking_for(table)
                 try:
                     if source.worker.abandoned:  # a table before was given up: its session is not to be used again
                         _leave(stack, source.worker)
@@ -81,8 +93,17 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                     if isinstance(error, KeyboardInterrupt):
                         raise
                     continue
-                yield extract_table(context, source, request, anew=anew, timeout=settings.timeout)
+                yield extract_table(context, source, request, anew=anew, timeout=settings.timeout, retries=settings.retries)
         _leave(stack, source.worker)
+
+
+def _again(context: RunContext) -> Callable[[DuckLakeError, float], None]:
+    """Say that a source could not be opened, and when it is tried again."""
+
+    def warn(error: DuckLakeError, wait: float) -> None:
+        context.log.warning("%s; trying again in %.1f s", context.redactor.redact(error.problem.message), wait)
+
+    return warn
 
 
 def _leave(stack: ExitStack, worker: Worker) -> None:
