@@ -1,0 +1,36 @@
+"""The connector `mysql`, for MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ducklake.api.connector import Connector, Session
+from ducklake.api.options import Options
+from ducklake_connector_mysql.options import MySqlOptions
+
+
+class MySqlConnector(Connector[MySqlOptions]):
+    """Tables, views and queries of one database, each read in one snapshot."""
+
+    name: ClassVar[str] = "mysql"
+    Options: ClassVar[type[Options]] = MySqlOptions
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tables", "incremental", "columns", "where", "query", "on_invalid", "verify"})
+
+    def validate_connection(self) -> None:
+        """Connect and log in, read nothing."""
+        from ducklake_connector_mysql.server import Server
+
+        with Server(self.options.connection, self.context).connection(self.context.source):
+            pass
+
+    def open(self, requests: Sequence[str]) -> Session:
+        """List the tables once for the whole run.
+
+        Args:
+            requests: Not needed: the names are matched against the whole list.
+        """
+        from ducklake_connector_mysql.server import Server
+        from ducklake_connector_mysql.session import MySqlSession
+
+        return MySqlSession(self.context, self.options, Server(self.options.connection, self.context))
