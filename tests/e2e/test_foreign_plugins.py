@@ -117,6 +117,49 @@ def test_what_a_plugin_prints_does_not_spoil_the_document(lake_project: Make) ->
     assert outcome.stderr.count("noise") == 3
 
 
+LOUD = """
+import atexit
+import ctypes
+import sys
+
+libc = ctypes.CDLL(None)
+out = sys.stdout
+
+
+def shout(event=None):
+    libc.printf(b"held back in C\\n")
+    out.write("through the stream of before\\n")
+    sys.__stdout__.write("through the stream of the beginning\\n")
+
+
+shout()
+atexit.register(shout)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("extract", "drops"), ("run", "igual"), ("plan", "igual"), ("validate",), ("plugins", "--check"), ("catalog",),
+        ("config", "schema"), ("query", "SELECT 1 AS x"), ("extract", "nobody"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_a_plugin_prints_from_c_or_at_the_end_does_not_spoil_the_document(lake_project: Make, command: tuple[str, ...]) -> None:
+    files = {"config/sources.yaml": SOURCES.splitlines()[0] + "\n" + SOURCES.splitlines()[2], "a.csv": "id\n1\n"}
+    project = lake_project(
+        {**files, "config/pipelines.yaml": PIPELINES.partition("  - name: doble")[0] + PIPELINES[PIPELINES.index("  - name: igual") :]}
+    )
+    project.ok("extract", "drops")
+    project.write({"lake_plugins.py": LOUD + "from ducklake.api import hookimpl\n\n@hookimpl\ndef after_step(event):\n    shout()\n"})
+    outcome = project.run(*command, "--json")
+    assert outcome.json
+    assert "held back" not in outcome.stdout
+    assert "through" not in outcome.stdout
+    if command[0] in {"extract", "run"} and command[1] != "nobody":
+        assert outcome.stderr.count("held back in C") == 3
+
+
 def test_a_step_in_python_works_between_steps_in_sql(lake_project: Make) -> None:
     files = {
         "lake_plugins.py": STEP.replace("BODY", "pass"),

@@ -242,7 +242,7 @@ def test_extract_settings_fall_back_from_table_to_source_to_settings(project):
         sources="sources: [{name: s, type: csv, extract: {batch_size: 8}, tables: [a, {name: b, extract: {mode: incremental}}]}]",
     )
     source, defaults = loaded.sources["s"], loaded.settings.extract
-    assert source.extract_settings(source.tables[0], defaults).model_dump(exclude_none=True) == {"mode": "full", "batch_size": 8}
+    assert source.extract_settings(source.tables[0], defaults).model_dump(exclude_defaults=True) == {"mode": "full", "batch_size": 8}
     assert source.extract_settings(source.tables[1], defaults).mode == "incremental"
     assert source.extract_settings(None, defaults).batch_size == 8
 

@@ -33,7 +33,16 @@ if TYPE_CHECKING:
     from ducklake.api.options import NoOptions, OptionError, Options
     from ducklake.api.parse import ParsedSql, SqlSyntaxError, parse_expression, parse_select
     from ducklake.api.quality import CheckResult, QualityCheck
+    from ducklake.api.registrar import (
+        CommandRegistrar,
+        ConnectorRegistrar,
+        EngineRegistrar,
+        QualityCheckRegistrar,
+        TransformRegistrar,
+        WriterRegistrar,
+    )
     from ducklake.api.results import CheckOutcome, CommandResult, TableResult
+    from ducklake.api.sql import literal, quote, quote_path
     from ducklake.api.tables import Column, Relation, Schema, SourceTable, TableRef, UnknownColumn
     from ducklake.api.transform import PythonTransform, TableStatistics, Transform, TransformContext
     from ducklake.api.writer import StorageWriter
@@ -55,7 +64,16 @@ _HOMES = {
     "options": ("NoOptions", "OptionError", "Options"),
     "parse": ("ParsedSql", "SqlSyntaxError", "parse_expression", "parse_select"),
     "quality": ("CheckResult", "QualityCheck"),
+    "registrar": (
+        "CommandRegistrar",
+        "ConnectorRegistrar",
+        "EngineRegistrar",
+        "QualityCheckRegistrar",
+        "TransformRegistrar",
+        "WriterRegistrar",
+    ),
     "results": ("CheckOutcome", "CommandResult", "TableResult"),
+    "sql": ("literal", "quote", "quote_path"),
     "tables": ("Column", "Relation", "Schema", "SourceTable", "TableRef", "UnknownColumn"),
     "transform": ("PythonTransform", "TableStatistics", "Transform", "TransformContext"),
     "writer": ("StorageWriter",),
@@ -70,15 +88,18 @@ __all__ = [
     "CheckResult",
     "Column",
     "ColumnStatistics",
+    "CommandRegistrar",
     "CommandResult",
     "Connector",
     "ConnectorContext",
+    "ConnectorRegistrar",
     "Engine",
     "EngineError",
+    "EngineRegistrar",
     "EngineSession",
     "EngineSettings",
-    "ExtractRequest",
     "Extraction",
+    "ExtractRequest",
     "FileSpec",
     "NoOptions",
     "OptionError",
@@ -87,6 +108,7 @@ __all__ = [
     "ParsedSql",
     "PythonTransform",
     "QualityCheck",
+    "QualityCheckRegistrar",
     "QualityFailure",
     "Relation",
     "RowsConnector",
@@ -105,9 +127,14 @@ __all__ = [
     "TableStatistics",
     "Transform",
     "TransformContext",
+    "TransformRegistrar",
     "UnknownColumn",
+    "WriterRegistrar",
+    "literal",
     "parse_expression",
     "parse_select",
+    "quote",
+    "quote_path",
 ]
 
 

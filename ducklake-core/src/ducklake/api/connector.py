@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from ducklake.api.extraction import Extraction, ExtractRequest
-from ducklake.api.options import Options
+from ducklake.api.options import Configured, Options
 from ducklake.api.tables import SourceTable
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Session(abc.ABC):
         """Let go of the source. Called once, also after an error."""
 
 
-class Connector(abc.ABC, Generic[OptionsT]):
+class Connector(Configured, abc.ABC, Generic[OptionsT]):
     """A type of source.
 
     Args:
@@ -115,7 +115,8 @@ class Connector(abc.ABC, Generic[OptionsT]):
 
     Attributes:
         name: The word for `type:` in sources.yaml.
-        Options: The model of the source's own keys (`connection`, `path`, ...). Core's keys (`name`, `type`,
+        Options: The model of the source's own keys (`connection`, `path`, ...), by default that in the brackets
+            behind the base class. Core's keys (`name`, `type`,
             `enabled`, `description`, `tables`, `extract`) are not part of it.
         capabilities: Words that core and the conformance suite understand: `tables` (the source has named
             tables and takes `tables:`), `incremental` (it reads increments by `key_column`),
@@ -123,7 +124,6 @@ class Connector(abc.ABC, Generic[OptionsT]):
     """
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]]
     capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: OptionsT, context: ConnectorContext) -> None:

@@ -12,6 +12,26 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Mode = Literal["full", "incremental"]
+InvalidPolicy = Literal["fail", "text", "null"]
+"""What becomes of a value that its column's lake type cannot hold: an error, the whole column as text, or NULL (counted in a note)."""
+
+Verify = Literal["count", "full", "off"]
+"""How a connector proves that what landed is what the source held: rows counted, a checksum a column besides, or not at all."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Window:
+    """How much of a key one extraction of a first load takes at most.
+
+    Attributes:
+        months: Calendar months, for keys that are times.
+        span: A duration besides.
+        step: For keys that are numbers; then the others are zero.
+    """
+
+    months: int = 0
+    span: dt.timedelta = dt.timedelta(0)
+    step: decimal.Decimal | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,6 +47,16 @@ class ExtractRequest:
             that are numbers; None is the connector's default.
         state: What the last extraction of this table returned, or None. An opaque JSON document.
         batch_bytes: Upper guide for the bytes of one batch, so that wide rows stay within memory.
+        columns: Only these of the table's columns; empty means all.
+        exclude: All but these.
+        where: A condition in the source's own dialect; rows for which it does not hold are not read.
+        query: A SELECT in the source's own dialect that is read instead of a table called `table`.
+        parallel: At most so many connections for one table; None lets the connector decide.
+        window: How much of the key one extraction takes while a table is loaded for the first time.
+        one_snapshot: All tables of the session are to be read in one snapshot.
+        on_invalid: What becomes of values that do not fit, a column; `*` stands for all others.
+        verify: How what landed is proved.
+        as_text: Columns to deliver as text, because a `ReadAgain` asked for it.
     """
 
     table: str
@@ -36,6 +66,36 @@ class ExtractRequest:
     lookback: dt.timedelta | decimal.Decimal | None = None
     state: Mapping[str, Any] | None = None
     batch_bytes: int = 32 * 2**20
+    columns: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    where: str | None = None
+    query: str | None = None
+    parallel: int | None = None
+    window: Window | None = None
+    one_snapshot: bool = False
+    on_invalid: Mapping[str, InvalidPolicy] = dataclasses.field(default_factory=dict)
+    verify: Verify = "count"
+    as_text: frozenset[str] = frozenset()
+
+    def policy(self, column: str) -> InvalidPolicy:
+        """What becomes of values of a column that do not fit.
+
+        Args:
+            column: Its name at the source.
+        """
+        return self.on_invalid.get(column, self.on_invalid.get("*", "fail"))
+
+
+class ReadAgain(Exception):
+    """Raised by a stream: the table has to be read again with some columns as text (`on_invalid: text`).
+
+    Args:
+        *columns: Their names at the source.
+    """
+
+    def __init__(self, *columns: str) -> None:
+        super().__init__(", ".join(columns))
+        self.columns = columns
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +115,22 @@ class Overlap:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Landed:
+    """What was written of an extraction before it counts, for `Extraction.prove`.
+
+    Attributes:
+        rows: Rows as they were read, also those of an overlap that have landed before.
+        nulls: NULLs a column by its name at the source, as far as the writer counted them.
+        aggregate: Takes expressions in DuckDB's dialect over the columns `c0`, `c1`, ... in the order of the schema, and
+            returns their values over the written files.
+    """
+
+    rows: int
+    nulls: Mapping[str, int]
+    aggregate: Callable[[Sequence[str]], tuple[Any, ...]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Extraction:
     """The rows of one table: either `streams` of Arrow batches with their `schema`, or a `relation`.
 
@@ -70,6 +146,9 @@ class Extraction:
             source's own place (a file and its line); returns None where it has nothing to add.
         verify: Called once after all rows were read and before anything is committed; raises where what
             was read cannot be trusted (a file that changed meanwhile), and then nothing lands.
+        prove: Called after `verify` with what was written; raises where it is not what the source held, and then nothing lands.
+        remarks: Called after all rows were read: further notes, of what only reading shows.
+        more: The source holds more than this window: core extracts again as soon as this one has been committed.
     """
 
     schema: pa.Schema | None = None
@@ -81,6 +160,9 @@ class Extraction:
     notes: tuple[str, ...] = ()
     translate_error: Any = None
     verify: Callable[[], None] | None = None
+    prove: Callable[[Landed], None] | None = None
+    remarks: Callable[[], Sequence[str]] | None = None
+    more: bool = False
 
     def __post_init__(self) -> None:
         if (self.relation is None) == (self.schema is None):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, get_args
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -32,3 +34,20 @@ class OptionError(ValueError):
 
 class NoOptions(Options):
     """For a plugin that takes no options."""
+
+
+class Configured:
+    """A class of a plugin that takes options; it learns their model from its own definition.
+
+    `class Upper(Transform[UpperOptions])` has the `Options` of its brackets, unless it names others itself.
+    """
+
+    Options: ClassVar[type[Options]]
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Take the model out of the brackets behind the base."""
+        super().__init_subclass__(**arguments)
+        if "Options" not in cls.__dict__:
+            for argument in (found for base in cls.__dict__.get("__orig_bases__", ()) for found in get_args(base)):
+                if isinstance(argument, type) and issubclass(argument, Options):
+                    cls.Options = argument

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from ducklake.api.options import Options
+from ducklake.api.options import Configured, Options
 from ducklake.api.tables import Relation
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -30,7 +30,7 @@ class CheckResult:
     metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-class QualityCheck(abc.ABC, Generic[OptionsT]):
+class QualityCheck(Configured, abc.ABC, Generic[OptionsT]):
     """A rule that the rows of a table keep.
 
     Say what violates it, by one of three ways: `violation` (a predicate over one row), `metrics` (aggregates;
@@ -44,13 +44,12 @@ class QualityCheck(abc.ABC, Generic[OptionsT]):
     Attributes:
         name: The word for `type:` in a pipeline's `quality_checks`.
         aliases: Other words for it.
-        Options: The model of the check's own keys.
+        Options: The model of the check's own keys, by default that in the brackets behind the base class.
         scope: `rows` if each row is right or wrong by itself, `table` if only the whole can be.
     """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
-    Options: ClassVar[type[Options]]
     scope: ClassVar[Literal["rows", "table"]] = "rows"
 
     def __init__(self, options: OptionsT) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from ducklake.api.options import Options
+from ducklake.api.options import Configured, Options
 from ducklake.api.tables import Relation, Schema, TableRef
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TransformContext:
     statistics: TableStatistics | None = None
 
 
-class _Transform(abc.ABC, Generic[OptionsT]):
+class _Transform(Configured, abc.ABC, Generic[OptionsT]):
     """What both kinds of transform share: `name`, `Options`, `reads`.
 
     Args:
@@ -54,7 +54,6 @@ class _Transform(abc.ABC, Generic[OptionsT]):
     """
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]]
     capabilities: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: OptionsT) -> None:
@@ -70,7 +69,7 @@ class Transform(_Transform[OptionsT]):
 
     Attributes:
         name: The word for `type:` in a pipeline's `transforms`.
-        Options: The model of the step's other keys.
+        Options: The model of the step's other keys, by default that in the brackets behind the base class.
         capabilities: Words such as `several_inputs` (the step takes all of the pipeline's `sources`).
     """
 

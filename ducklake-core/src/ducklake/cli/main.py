@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
@@ -36,6 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     code = _run(cli, args)
     if cli.signal is not None:
         leave(cli)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; where it ran plugins they may no longer print, and those that are stuck are not waited for."""
+    guard = sys.modules.get("ducklake.run.guard")
+    if guard is not None:
+        guard.close_stdout()
+        if guard.STUCK:
+            sys.stderr.flush()
+            os._exit(code)
     sys.exit(code)
 
 

@@ -32,7 +32,14 @@ class TableSelection(Model):
     """One entry of a source's `tables:`."""
 
     name: Text = Field(description='A table\'s name, or a pattern such as "ventas_*" or "*".')
+    query: Text | None = Field(default=None, description="A SELECT in the source's own SQL, which lands as the table `name`.")
     extract: ExtractSettings | None = Field(default=None, description="Overrides the source's `extract` for this table.")
+
+    @model_validator(mode="after")
+    def _query_has_one_name(self) -> Self:
+        if self.query is not None and any(character in self.name for character in "*?["):
+            raise ValueError(f"'{self.name}' is a pattern; a query is one table and needs a plain name")
+        return self
 
 
 def _selection(value: Any) -> Any:

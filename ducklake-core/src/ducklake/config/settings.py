@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ducklake.config.base import Model
-from ducklake.config.types import Cron, Lookback, PlainName, Size, Text, Timezone, parse_size
+from ducklake.config.types import Cron, Lookback, OnInvalid, PlainName, Size, Text, TimeLimit, Timezone, Verify, WindowSize, parse_size
 
 
 class ExtractSettings(Model):
@@ -30,7 +30,58 @@ class ExtractSettings(Model):
         examples=["10 minutes"],
     )
     batch_size: int = Field(default=50_000, gt=0, le=10_000_000, description="Rows that are fetched and held at once.")
+    timeout: TimeLimit | None = Field(
+        default=None,
+        description=(
+            "A table that takes longer has failed: nothing of it lands, the others go on. 10 minutes, 2 hours, or seconds; none by default."
+        ),
+        examples=["10 minutes"],
+    )
+    columns: tuple[Text, ...] = Field(default=(), description="Only these columns; all if left out.")
+    exclude: tuple[Text, ...] = Field(default=(), description="Columns that are left at the source.")
+    where: Text | None = Field(default=None, description="A condition in the source's own SQL: only rows for which it holds are read.")
+    parallel: int | None = Field(
+        default=None, ge=1, le=64, description="Connections that read one large table at once; by default one a core, four at most."
+    )
+    window: WindowSize | None = Field(
+        default=None,
+        description=(
+            "A first load lands as a series of complete extractions of so much of the key, oldest first: 1 month, 7 days, or a number "
+            "for a numeric key. For keys of rows that are not updated."
+        ),
+        examples=["1 month"],
+    )
+    snapshot: Literal["table", "source"] = Field(
+        default="table", description="table: each table in a snapshot of its own. source: all tables of the source in one."
+    )
+    retries: int = Field(
+        default=3, ge=0, le=100, description="How often a table is begun again after a passing cause, such as a dropped connection."
+    )
+    on_invalid: OnInvalid = Field(
+        default_factory=dict,
+        description=(
+            "A value that the lake's type cannot hold (infinity in a decimal or a date): fail, the column as text, or null, which is "
+            "counted; also a mapping by column, with * for all others."
+        ),
+    )
+    verify: Verify = Field(
+        default="count",
+        description="Before it counts, what was written is compared with the source: its rows, full: a checksum a column besides, or off.",
+    )
     schedule: Cron | None = Field(default=None, description="Cron expression (minute hour day month weekday) of when it is due.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_a_word(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "on_invalid" in data and data["on_invalid"] is None:
+            return {**data, "on_invalid": "null"}
+        return data
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> Self:
+        if both := sorted(set(self.columns) & set(self.exclude)):
+            raise ValueError(f"'{both[0]}' stands in both 'columns' and 'exclude'")
+        return self
 
     def over(self, base: ExtractSettings) -> Self:
         """These settings, and `base` for whatever they leave out.
@@ -39,7 +90,9 @@ class ExtractSettings(Model):
             base: The more general settings.
         """
         own = {name: getattr(self, name) for name in self.model_fields_set}
-        return type(self).model_construct(self.model_fields_set | base.model_fields_set, **{**base.model_dump(), **own})
+        return type(self).model_construct(
+            self.model_fields_set | base.model_fields_set, **{**{name: getattr(base, name) for name in type(base).model_fields}, **own}
+        )
 
 
 class EngineConfig(Model):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
+
+from ducklake.api.extraction import InvalidPolicy, Window
+from ducklake.api.extraction import Verify as VerifyWord
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)\Z", re.IGNORECASE)
@@ -30,9 +34,11 @@ _SECONDS = {
     **dict.fromkeys(("d", "day", "days"), 86_400),
     **dict.fromkeys(("w", "week", "weeks"), 604_800),
 }
+_MONTHS = {"month": 1, "months": 1, "year": 12, "years": 12}
 _CRON_FIELD = re.compile(r"(?:\*|[0-9]+|[A-Za-z]{3})(?:-(?:[0-9]+|[A-Za-z]{3}))?(?:/[0-9]+)?\Z")
 _CRON_RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
 LONGEST_NAME = 128
+_LONGEST_WAIT = 366 * 86_400
 
 
 def plain_name(text: str) -> str:
@@ -95,6 +101,68 @@ def lookback(value: Any) -> dt.timedelta | decimal.Decimal:
     raise ValueError(f"'{value}' is no lookback; write a duration such as 10 minutes or 2 days, or a number for a numeric key")
 
 
+def time_limit(value: Any) -> float:
+    """Seconds of a time limit: a duration such as `10 minutes`, or a number of seconds.
+
+    Args:
+        value: As YAML has it.
+
+    Raises:
+        ValueError: It is neither, or not above zero.
+    """
+    found: object = None
+    with contextlib.suppress(ValueError):
+        found = lookback(value)
+    seconds = found.total_seconds() if isinstance(found, dt.timedelta) else float(found) if isinstance(found, decimal.Decimal) else 0.0
+    if not 0 < seconds <= _LONGEST_WAIT:
+        raise ValueError(f"'{value}' is no time limit; write a duration such as 30 seconds or 10 minutes, or a number of seconds")
+    return seconds
+
+
+def window(value: Any) -> Window:
+    """How much of a key one extraction of a first load takes: `1 month`, `2 years`, a duration, or a number for numeric keys.
+
+    Args:
+        value: As YAML has it.
+
+    Raises:
+        ValueError: It is none of these, or not above zero.
+    """
+    if isinstance(value, Window):
+        return value
+    found: Window | None = None
+    match = _DURATION.match("" if isinstance(value, bool) else str(value).strip())
+    if match and match[2].lower() in _MONTHS and match[1].isdigit():
+        found = Window(months=int(match[1]) * _MONTHS[match[2].lower()])
+    else:
+        with contextlib.suppress(ValueError):
+            distance = lookback(value)
+            found = Window(span=distance) if isinstance(distance, dt.timedelta) else Window(step=distance)
+    if found is None or not (found.months or found.span or found.step):
+        raise ValueError(f"'{value}' is no window; write a duration such as 1 month or 7 days, or a number for a numeric key")
+    return found
+
+
+def invalid_policy(value: Any) -> Any:
+    """`on_invalid`, for all columns or a mapping by column, as a mapping; YAML's null is the word `null`.
+
+    Args:
+        value: As YAML has it.
+    """
+    if not isinstance(value, dict):
+        value = {"*": value}
+    return {column: "null" if policy is None else policy for column, policy in value.items()}
+
+
+def verify(value: Any) -> Any:
+    """`verify`; YAML's off is the word `off`.
+
+    Args:
+        value: As YAML has it.
+    """
+    return "off" if value is False else value
+
+
 def cron(text: str) -> str:
     """A cron expression of five fields; what stands in each is checked against the field's range.
 
@@ -142,4 +210,11 @@ Text = Annotated[str, Field(min_length=1)]
 Size = Annotated[str, AfterValidator(_size)]
 Cron = Annotated[str, AfterValidator(cron)]
 Timezone = Annotated[str, AfterValidator(timezone)]
+TimeLimit = Annotated[float, BeforeValidator(time_limit, json_schema_input_type=str | int | float)]
 Lookback = Annotated[dt.timedelta | decimal.Decimal, BeforeValidator(lookback, json_schema_input_type=str | int | float)]
+WindowSize = Annotated[InstanceOf[Window], BeforeValidator(window, json_schema_input_type=str | int | float)]
+OnInvalid = Annotated[
+    dict[str, InvalidPolicy],
+    BeforeValidator(invalid_policy, json_schema_input_type=Literal["fail", "text", "null"] | None | dict[str, InvalidPolicy | None]),
+]
+Verify = Annotated[VerifyWord, BeforeValidator(verify, json_schema_input_type=Literal["count", "full", "off", False])]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ducklake.api.extraction import Mode
+from ducklake.api.extraction import ExtractRequest, Mode
 from ducklake.errors import ConfigurationError, PluginError, Problem, did_you_mean
 from ducklake.plan.load import valid_options
 from ducklake.plan.model import SourcePlan, TablePlan
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Connector
-    from ducklake.config.models import SourceConfig, TableSelection
+    from ducklake.config.models import ExtractSettings, SourceConfig, TableSelection
     from ducklake.config.project import Project
     from ducklake.config.redaction import Redactor
     from ducklake.plugins.manager import PluginManager
@@ -127,7 +127,55 @@ def _table(
         if problem is not None and problem not in problems:
             problems.append(problem)
     name = selection.name if selection else EVERYTHING
-    return TablePlan(name, mode, settings.batch_size, settings.key_column, settings.lookback)
+    problems.extend(found for found in _unable(source, selection, connector, settings) if found not in problems)
+    request = ExtractRequest(
+        name,
+        columns=settings.columns,
+        exclude=settings.exclude,
+        where=settings.where,
+        query=selection.query if selection else None,
+        parallel=settings.parallel,
+        window=settings.window if mode == "incremental" else None,
+        one_snapshot=settings.snapshot == "source",
+        on_invalid=settings.on_invalid,
+        verify=settings.verify,
+    )
+    return TablePlan(name, mode, settings.batch_size, settings.key_column, settings.lookback, settings.timeout, settings.retries, request)
+
+
+def _unable(
+    source: SourceConfig, selection: TableSelection | None, connector: Registered[Connector[Any]], settings: ExtractSettings
+) -> Iterator[Problem]:
+    """What a source or table asks for that its connector cannot do; defaults of settings.yaml hold where they can."""
+    at: tuple[str | int, ...] = ("tables", source.tables.index(selection)) if selection else ()
+    able = connector.cls.capabilities
+    title = f"connector {connector.name} ({connector.plugin.title})"
+    if selection and selection.query is not None and "query" not in able:
+        yield source.node.problem("unsupported", f"{title} takes no query", *at, "query", hint="name a table, or a view of the query")
+    own: list[tuple[tuple[str | int, ...], ExtractSettings]] = [(("extract",), source.extract)]
+    if selection and selection.extract:
+        own.append(((*at, "extract"), selection.extract))
+    for path, block in own:
+        for key, word in _NEEDS.items():
+            if key in block.model_fields_set and word not in able and not (key == "snapshot" and block.snapshot == "table"):
+                yield source.node.problem("unsupported", f"{title} knows no extract.{key}", *path, key, hint="take it out")
+        if block.window is not None and settings.mode != "full" and not settings.key_column and "window" in able:
+            yield source.node.problem(
+                "missing_key", "window needs a key_column, of which it takes a part at a time", *path, "window", hint="add key_column"
+            )
+
+
+_NEEDS = {
+    "columns": "columns",
+    "exclude": "columns",
+    "where": "where",
+    "parallel": "parallel",
+    "window": "window",
+    "snapshot": "one_snapshot",
+    "on_invalid": "on_invalid",
+    "verify": "verify",
+}
+"""Options of `extract` and the capability without which a connector would pass over them."""
 
 
 def _mode_problem(project: Project, source: SourceConfig, selection: TableSelection | None, code: str, message: str, hint: str) -> Problem:

@@ -7,7 +7,7 @@ import datetime as dt
 import decimal
 from typing import TYPE_CHECKING, Any
 
-from ducklake.api.extraction import Mode
+from ducklake.api.extraction import ExtractRequest, Mode
 from ducklake.api.quality import Severity
 from ducklake.api.tables import Schema, TableRef
 from ducklake.api.transform import TableStatistics
@@ -210,6 +210,9 @@ class TablePlan:
         batch_size: Rows a batch.
         key_column: The cursor column.
         lookback: How far increments read back; None is the connector's default.
+        timeout: Seconds after which it is given up, or None.
+        retries: How often it is begun again after a passing cause.
+        request: Everything else that the connector is asked for; its table is `name`.
     """
 
     name: str
@@ -217,6 +220,28 @@ class TablePlan:
     batch_size: int = 50_000
     key_column: str | None = None
     lookback: dt.timedelta | decimal.Decimal | None = None
+    timeout: float | None = None
+    retries: int = 3
+    request: ExtractRequest | None = None
+
+    def is_query(self, table: str) -> bool:
+        """Whether a table is not one of the source's, but a query of this plan.
+
+        Args:
+            table: A name.
+        """
+        return table == self.name and self.request is not None and self.request.query is not None
+
+    def asking_for(self, table: str) -> ExtractRequest:
+        """What a connector is asked for.
+
+        Args:
+            table: One that this plan stands for.
+        """
+        asked = self.request or ExtractRequest(table)
+        return dataclasses.replace(
+            asked, table=table, mode=self.mode, batch_size=self.batch_size, key_column=self.key_column, lookback=self.lookback
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

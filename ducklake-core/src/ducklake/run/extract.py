@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ducklake.api.engine import EngineError, FileSpec, StagedFiles
 from ducklake.api.events import SchemaChange, StepEvent
-from ducklake.api.extraction import Extraction
+from ducklake.api.extraction import Extraction, Landed, ReadAgain
 from ducklake.api.results import TableResult
 from ducklake.api.sql import literal, quote
 from ducklake.api.tables import METADATA_COLUMNS, Column, Schema, TableRef
 from ducklake.catalog.commits import record_empty_extraction, record_failed_extraction
 from ducklake.catalog.locks import locked
 from ducklake.catalog.records import ExtractionRecord
-from ducklake.errors import DataError, DuckLakeError
+from ducklake.errors import DataError, DuckLakeError, InternalError
 from ducklake.layers.names import lock_key, table_folder
 from ducklake.layers.overlap import surplus
 from ducklake.layers.raw import FOOTER_FORMAT, complete_files, land, statistics_of, work_folder
@@ -29,7 +30,9 @@ from ducklake.run.batches import check_schema, checked, landing_names
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.guard import engine_failure, guarded, guarded_iteration
 from ducklake.run.ids import new_id
+from ducklake.run.limit import Worker, apart, committing
 from ducklake.run.progress import ProgressEvent
+from ducklake.run.retry import retrying
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
@@ -54,6 +57,7 @@ class SourceRun:
         session: The connector's.
         engine: The engine's, for this source alone.
         writer: Raw's storage writer.
+        worker: Makes the calls that may have a time limit.
     """
 
     name: str
@@ -61,9 +65,19 @@ class SourceRun:
     session: Session
     engine: EngineSession
     writer: StorageWriter
+    worker: Worker = dataclasses.field(default_factory=Worker)
+
+    def cancel(self) -> None:
+        """Stop what runs, at the source and in the engine."""
+        try:
+            self.session.cancel()
+        finally:
+            self.engine.cancel()
 
 
-def extract_table(context: RunContext, source: SourceRun, request: ExtractRequest, *, anew: bool = False) -> TableResult:
+def extract_table(
+    context: RunContext, source: SourceRun, request: ExtractRequest, *, anew: bool = False, timeout: float | None = None, retries: int = 0
+) -> TableResult:
     """Extract one table; whatever goes wrong is its result, never an exception but the user's own interrupt.
 
     Args:
@@ -71,6 +85,8 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
         source: Its open source.
         request: Which table, and how.
         anew: Read everything although increments are extracted: a new epoch, old files stay in raw.
+        timeout: Seconds after which the table is given up, or None.
+        retries: How often it is begun again after a cause that passes.
     """
     started = context.clock()
     begun = time.monotonic()
@@ -83,7 +99,12 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
     context.progress(ProgressEvent(source.name, request.table, "started"))
     try:
         with locked(context.paths.lock(lock_key(ref)), str(ref), wait=context.wait):
-            result = _extract_locked(context, source, request, record, begun, anew=anew)
+            result = source.worker.call(
+                lambda: _extract_windows(context, source, request, record, begun, anew=anew, retries=retries),
+                f"{source.name}.{request.table}",
+                timeout,
+                source.cancel,
+            )
     except BaseException as error:
         result = failed_result(context, error, place=f"{source.name}.{request.table}", seconds=time.monotonic() - begun)
         result = dataclasses.replace(result, source=source.name, table=request.table, id=record.extraction_id)
@@ -101,9 +122,53 @@ def extract_table(context: RunContext, source: SourceRun, request: ExtractReques
     return result
 
 
+def _extract_windows(
+    context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float, *, anew: bool, retries: int
+) -> TableResult:
+    """One extraction, or as many as a first load has windows; each of them is complete, and stays if a later one fails."""
+    place = f"{source.name}.{request.table}"
+
+    def again(error: DuckLakeError, wait: float) -> None:
+        context.log.warning("%s; trying again in %.1f s", context.redactor.redact(error.problem.message), wait)
+
+    rows, done = 0, 0
+    files: tuple[str, ...] = ()
+    while True:
+        # A function of its own, so that a retry goes by what is true for this window.
+        attempt = functools.partial(_extract_locked, context, source, request, record, begun, anew=anew)
+        try:
+            result, more = retrying(attempt, retries, again)
+        except DuckLakeError:
+            if done:
+                context.log.warning(
+                    "%s: %d windows with %d rows have landed before and stay; the next extraction goes on there", place, done, rows
+                )
+            raise
+        rows, files, done = rows + result.rows, (*files, *result.files), done + 1
+        if not more:
+            return result if done == 1 else dataclasses.replace(result, status="success" if files else "empty", rows=rows, files=files)
+        started = context.clock()
+        anew = False
+        record = dataclasses.replace(record, extraction_id=new_id(started), started=started.isoformat(), files=())
+        context.log.info("%s: %d windows with %d rows have landed", place, done, rows)
+
+
 def _extract_locked(
     context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float, *, anew: bool
-) -> TableResult:
+) -> tuple[TableResult, bool]:
+    """One complete extraction, and whether another window is to follow."""
+    while True:
+        try:
+            return _extract_once(context, source, request, record, begun, anew=anew)
+        except ReadAgain as again:
+            if not (new := frozenset(again.columns) - request.as_text):
+                raise InternalError(f"{source.name}.{request.table}: asked for the same columns as text twice") from again
+            request = dataclasses.replace(request, as_text=request.as_text | new)
+
+
+def _extract_once(
+    context: RunContext, source: SourceRun, request: ExtractRequest, record: ExtractionRecord, begun: float, *, anew: bool
+) -> tuple[TableResult, bool]:
     place = f"{source.name}.{request.table}"
     current, others = context.table(record.ref)
     # An increment goes on where the last one ended; everything else begins an epoch of its own.
@@ -121,26 +186,32 @@ def _extract_locked(
     )
     folder = work_folder(context.paths, record.ref, record.extraction_id)
     try:
-        staged, renamed = _stage(context, source, place, extraction, record, folder, current if goes_on else None)
-        if extraction.verify is not None:
-            with guarded(source.plugin, place):
+        staged, read, renamed = _stage(context, source, place, extraction, record, folder, current if goes_on else None)
+        remarks: Sequence[str] = ()
+        with guarded(source.plugin, place):
+            if extraction.verify is not None:
                 extraction.verify()
+            if extraction.prove is not None:
+                extraction.prove(_landed(source, read, renamed))
+            if extraction.remarks is not None:
+                remarks = tuple(extraction.remarks())
         schema = _landed_schema(staged.schema, extraction.source_types, renamed)
-        notes = (*extraction.notes, *(f"column {old!r} lands as {new!r}" for old, new in renamed.items()))
+        notes = (*extraction.notes, *remarks, *(f"column {old!r} lands as {new!r}" for old, new in renamed.items()))
         record = dataclasses.replace(
             record, schema=schema, state=extraction.state, statistics=statistics_of(staged), notes=notes, seconds=time.monotonic() - begun
         )
         if goes_on and not staged.rows:
-            return _nothing_new(context, source, record, folder, begun)
+            return _nothing_new(context, source, record, folder, begun), extraction.more
         version = current.schema_version if current and current.schema == schema else (current.schema_version + 1 if current else 1)
         files = complete_files(source.writer, staged, _common_footer(record, version), _last_footer(record, staged))
     except BaseException:
         remove_tree(folder)
         raise
+    committing()
     known = [file.path for file in current.files] if current else []
     record, schema_version = land(context.paths, context.catalog, folder, record, files, known)
     _after_commit(context, source, record, current, schema_version)
-    return TableResult(
+    result = TableResult(
         "success",
         source=source.name,
         table=request.table,
@@ -150,11 +221,27 @@ def _extract_locked(
         seconds=time.monotonic() - begun,
         notes=record.notes,
     )
+    return result, extraction.more
+
+
+def _landed(source: SourceRun, read: StagedFiles, renamed: Mapping[str, str]) -> Landed:
+    """What a connector may ask of the files before they count."""
+    own = {landed: name for name, landed in renamed.items()}
+    names = [column.name for column in read.schema][: -len(METADATA_COLUMNS)]
+    nulls = {column.column: column.nulls for column in statistics_of(read) if column.nulls is not None}
+
+    def aggregate(expressions: Sequence[str]) -> tuple[Any, ...]:
+        scan = source.writer.scan([file.path for file in read.files], read.schema)
+        columns = ", ".join(f"{quote(name)} AS {quote(_STREAMED.format(at))}" for at, name in enumerate(names))
+        return source.engine.fetch(f"SELECT {', '.join(expressions)} FROM (SELECT {columns} FROM ({scan}))")[0]
+
+    return Landed(read.rows, {own.get(name, name): nulls[name] for name in names if name in nulls}, aggregate)
 
 
 def _nothing_new(context: RunContext, source: SourceRun, record: ExtractionRecord, folder: Path, begun: float) -> TableResult:
     """An increment without rows leaves no file, but its state counts."""
     remove_tree(folder)
+    committing()
     with context.catalog.write() as connection:
         record_empty_extraction(connection, record)
     _confirm(context, source, record)
@@ -176,8 +263,8 @@ def _stage(
     record: ExtractionRecord,
     folder: Path,
     before: TableState | None,
-) -> tuple[StagedFiles, dict[str, str]]:
-    """Write the rows with their metadata columns into private files."""
+) -> tuple[StagedFiles, StagedFiles, dict[str, str]]:
+    """Write the rows with their metadata columns into private files: those that are new, and all that were read."""
     try:
         relation, names = _relation(context, source, place, extraction)
         renamed = landing_names(names)
@@ -189,8 +276,10 @@ def _stage(
         spec = FileSpec(folder, compression=context.compression, row_group_rows=context.row_group_rows, file_size=context.file_size)
         with disk_errors(folder):
             if before is not None and extraction.overlap is not None and before.current_files:
-                select = _surplus(context, source, extraction.overlap, select, renamed, folder, before)
-            return source.writer.stage(source.engine, select, spec), renamed
+                read, select = _surplus(context, source, extraction.overlap, select, renamed, folder, before)
+                return source.writer.stage(source.engine, select, spec), read, renamed
+            staged = source.writer.stage(source.engine, select, spec)
+            return staged, staged, renamed
     except EngineError as error:
         with guarded(source.plugin, place):
             translated = extraction.translate_error(error) if extraction.translate_error else None
@@ -205,15 +294,15 @@ def _surplus(
     renamed: Mapping[str, str],
     folder: Path,
     before: TableState,
-) -> str:
-    """The increment without the rows that have landed before; it is read twice, so it goes through a file."""
+) -> tuple[StagedFiles, str]:
+    """The increment as read, in a file since it is read twice, and a SELECT of it without the rows that have landed before."""
     incoming = folder / "incoming"
     make_folder(incoming, 0o700)
     read = source.writer.stage(source.engine, select, FileSpec(incoming, compression=context.compression))
     scan = source.writer.scan([file.path for file in read.files], read.schema)
     landed = scan_versions(context.paths, source.writer, before)
     key = renamed.get(overlap.column, overlap.column)
-    return surplus(scan, read.schema, landed, key, overlap.low)
+    return read, surplus(scan, read.schema, landed, key, overlap.low)
 
 
 def _relation(context: RunContext, source: SourceRun, place: str, extraction: Extraction) -> tuple[str, tuple[str, ...]]:
@@ -291,7 +380,7 @@ def _confirm(context: RunContext, source: SourceRun, record: ExtractionRecord) -
     """Tell the source that its rows are safe."""
     try:
         with guarded(source.plugin, f"{record.source}.{record.table}"):
-            source.session.confirm(record.table)
+            apart(lambda: source.session.confirm(record.table), f"{record.source}.{record.table}")
     except DataError as error:
         context.log.warning("%s has landed, but confirming it at the source failed: %s", record.ref, context.redactor.redact(str(error)))
 

@@ -10,15 +10,19 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from ducklake.api.engine import EngineError
+from ducklake.api.extraction import ReadAgain
 from ducklake.errors import DataError, DuckLakeError, StepError
 
 if TYPE_CHECKING:
     from ducklake.plugins.manager import PluginInfo
 
 T = TypeVar("T")
+
+STUCK: list[str] = []
+"""Places whose calls were given up and run on: the process leaves by `os._exit`, which waits for no thread."""
 
 
 @contextlib.contextmanager
@@ -36,7 +40,7 @@ def guarded(plugin: PluginInfo, place: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DuckLakeError, EngineError, KeyboardInterrupt):
+    except (DuckLakeError, EngineError, ReadAgain, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise step_error(plugin, place, error) from error
@@ -99,7 +103,8 @@ def stdout_kept_clean() -> Iterator[int | None]:
     Yields:
         A descriptor of the real stdout; None where it is closed.
     """
-    sys.stdout.flush()
+    own = sys.stdout
+    own.flush()
     try:
         saved = os.dup(1)
     except OSError:
@@ -110,5 +115,28 @@ def stdout_kept_clean() -> Iterator[int | None]:
         with contextlib.redirect_stdout(sys.stderr):
             yield saved
     finally:
+        flush_everything(own)
         os.dup2(saved, 1)
         os.close(saved)
+
+
+def close_stdout() -> None:
+    """From now on nothing gets to stdout: the answer is printed, what plugins still say while the process ends is none."""
+    flush_everything(sys.stdout)
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)
+
+
+def flush_everything(*streams: TextIO) -> None:
+    """Empty what Python and C libraries hold back for descriptor 1, while it still leads where it should.
+
+    Args:
+        *streams: Besides the streams that Python began with.
+    """
+    import ctypes
+
+    for stream in (*streams, sys.__stdout__):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # type: ignore[union-attr]
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).fflush(None)

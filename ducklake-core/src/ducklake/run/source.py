@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake.api.connector import ConnectorContext
 from ducklake.api.engine import EngineError
-from ducklake.api.extraction import ExtractRequest
 from ducklake.api.results import TableResult
 from ducklake.errors import DataError, DuckLakeError, did_you_mean
 from ducklake.run.extract import SourceRun, extract_table
 from ducklake.run.failures import failed_result
 from ducklake.run.guard import guarded
+from ducklake.run.limit import Worker
+from ducklake.run.retry import retrying
 
 if TYPE_CHECKING:
     from ducklake.api.connector import Session
@@ -38,26 +39,16 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
         A result a table.
     """
     begun = time.monotonic()
-    plugin = plan.connector.plugin
     with ExitStack() as stack:
         try:
-            engine = stack.enter_context(context.open_engine())
-            lent = ConnectorContext(plan.source, context.root, engine, context.log.getChild(plan.source))
-            with guarded(plugin, plan.source):
-                connector = plan.connector.cls(plan.options, lent)
-                session = connector.open([table.name for table in plan.tables])
-                session = session.__enter__()
-                stack.push(_closing(context, plan, session))
-                context.opened(session)
-                offered = _names(session.tables())
-            writer = context.manager.writer("parquet").cls()
+            retries = min((table.retries for table in plan.tables), default=0)
+            source, offered = retrying(lambda: _opened(context, plan, stack), retries, _again(context))
         except BaseException as error:
             result = failed_result(context, error, place=plan.source, seconds=time.monotonic() - begun)
             yield dataclasses.replace(result, source=plan.source)
             if isinstance(error, KeyboardInterrupt):
                 raise
             return
-        source = SourceRun(plan.source, plugin, session, engine, writer)
         for table, settings in _selected(plan, offered, only):
             if settings is None:
                 yield TableResult(
@@ -66,7 +57,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                     table=table,
                     notes=(f"nothing matches {table!r}",) if table else ("the source has no tables",),
                 )
-            elif table not in offered:
+            elif table is None or (table not in offered and not settings.is_query(table)):
                 missing = DataError(
                     f"{plan.source}.{table}: no such table", hint=did_you_mean(str(table), offered, "tables"), code="no_such_table"
                 )
@@ -80,17 +71,72 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
                 result = failed_result(context, nameless, place=plan.source, seconds=0.0)
                 yield dataclasses.replace(result, source=plan.source, table=shown)
             else:
-                request = ExtractRequest(table, settings.mode, settings.batch_size, settings.key_column, settings.lookback)
-                yield extract_table(context, source, request, anew=anew)
+                request = settings.asking_for(table)
+                try:
+                    if source.worker.abandoned:  # a table before was given up: its session is not to be used again
+                        _leave(stack, source.worker)
+                        source, _ = _opened(context, plan, stack)
+                except BaseException as error:
+                    result = failed_result(context, error, place=f"{plan.source}.{table}", seconds=0.0)
+                    yield dataclasses.replace(result, source=plan.source, table=table)
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
+                    continue
+                yield extract_table(context, source, request, anew=anew, timeout=settings.timeout, retries=settings.retries)
+        _leave(stack, source.worker)
 
 
-def _closing(context: RunContext, plan: SourcePlan, session: Session) -> Callable[..., None]:
+def _again(context: RunContext) -> Callable[[DuckLakeError, float], None]:
+    """Say that a source could not be opened, and when it is tried again."""
+
+    def warn(error: DuckLakeError, wait: float) -> None:
+        context.log.warning("%s; trying again in %.1f s", context.redactor.redact(error.problem.message), wait)
+
+    return warn
+
+
+def _leave(stack: ExitStack, worker: Worker) -> None:
+    """Close a source; what a stuck thread still uses is left to it."""
+    if worker.stuck:
+        stack.pop_all()
+    else:
+        stack.close()
+
+
+def _opened(context: RunContext, plan: SourcePlan, stack: ExitStack) -> tuple[SourceRun, list[str]]:
+    """Open a source, and ask what tables it has; what has to be closed is left with the stack."""
+    plugin = plan.connector.plugin
+    limits = [table.timeout for table in plan.tables]
+    limit = max((limit for limit in limits if limit), default=None) if all(limits) else None
+    worker = Worker(threaded=any(limits))
+    stack.callback(worker.close)
+    engine = stack.enter_context(context.open_engine())
+    lent = ConnectorContext(plan.source, context.root, engine, context.log.getChild(plan.source))
+
+    def connect() -> tuple[Session, list[str]]:
+        with guarded(plugin, plan.source):
+            connector = plan.connector.cls(plan.options, lent)
+            session = connector.open([table.name for table in plan.tables])
+            session = session.__enter__()
+            stack.push(_closing(context, plan, session, worker, limit))
+            context.opened(session)
+            return session, _names(session.tables())
+
+    try:
+        session, offered = worker.call(connect, plan.source, limit)
+    except BaseException:
+        _leave(stack, worker)
+        raise
+    return SourceRun(plan.source, plugin, session, engine, context.manager.writer("parquet").cls(), worker), offered
+
+
+def _closing(context: RunContext, plan: SourcePlan, session: Session, worker: Worker, limit: float | None) -> Callable[..., None]:
     """Leaving the session: what has landed has landed, so a connector that fails at it is a warning."""
 
     def close(*error: Any) -> None:
         try:
             with guarded(plan.connector.plugin, plan.source):
-                session.__exit__(*error)
+                worker.call(lambda: session.__exit__(*error), plan.source, limit)
         except (DuckLakeError, EngineError) as failure:
             context.log.warning("%s: closing the source failed: %s", plan.source, context.redactor.redact(str(failure)))
 

@@ -41,11 +41,13 @@ class Horizon:
         since: The oldest of them began at this time or later, by the server's clock.
         quiet: Nothing is open, so that a look at that very moment counts too.
         note: A remark where the source does not say.
+        urgent: Whether the remark is for every extraction, not for the first only.
     """
 
     since: dt.datetime
     quiet: bool = False
     note: str | None = None
+    urgent: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

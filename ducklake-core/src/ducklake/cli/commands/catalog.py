@@ -148,7 +148,9 @@ def rebuild(cli: Invocation) -> None:
     Args:
         cli: The call.
     """
-    result = cli.lake().rebuild_catalog()
+    lake = cli.lake()
+    with cli.working():
+        result = lake.rebuild_catalog()
     for line in result.skipped:
         cli.warn(f"left out: {line}")
     facts = {"tables": result.tables, "extractions": result.extractions, "versions": result.versions}
