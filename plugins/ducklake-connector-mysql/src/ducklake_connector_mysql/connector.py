@@ -15,7 +15,9 @@ class MySqlConnector(Connector[MySqlOptions]):
 
     name: ClassVar[str] = "mysql"
     Options: ClassVar[type[Options]] = MySqlOptions
-    capabilities: ClassVar[frozenset[str]] = frozenset({"tables", "incremental", "columns", "where", "query", "on_invalid", "verify"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"tables", "incremental", "columns", "where", "query", "window", "on_invalid", "verify"}
+    )
 
     def validate_connection(self) -> None:
         """Connect and log in, read nothing."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ducklake.api.extraction import ReadAgain
 from ducklake.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _TO_CSV = {0xFF: 0x1F, 0xFE: 0x0A, 0xFD: 0x01, 0x0A: 0xF5, 0x0D: 0xF6, 0x1F: 0xF
 _TABLE = bytes(_TO_CSV.get(byte, byte) for byte in range(256))
 _BACK = bytes({0xF5: 0x0A, 0xF6: 0x0D, 0xF7: 0x1F, 0xF8: 0x01}.get(byte, byte) for byte in range(256))
 _REPLACED = (b"\xf5", b"\xf6", b"\xf7", b"\xf8")
+_POSSIBLE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _NULL, _SEPARATOR = "\x01", "\x1f"
 
 
@@ -34,7 +36,6 @@ class Decoder:
     Attributes:
         schema: Of the batches.
         rows: How many rows have been decoded.
-        invalid: Values that were replaced by NULL, a column.
     """
 
     def __init__(self, place: str, plans: Sequence[ColumnPlan]) -> None:
@@ -46,7 +47,8 @@ class Decoder:
         self._inside = [plan for plan in plans if plan.parsed is not None]
         self.schema = pa.schema([pa.field(plan.name, plan.type) for plan in plans])
         self.rows = 0
-        self.invalid: dict[str, int] = {}
+        self._nulled: dict[str, int] = {}
+        self._samples: dict[str, str] = {}
         names = [f"c{at}" for at in range(len(self._inside))]
         self._read_options = csv.ReadOptions(column_names=["header", *names], skip_rows=1, block_size=2**30, use_threads=True)
         self._parse_options = csv.ParseOptions(delimiter=_SEPARATOR, quote_char=False, escape_char=False, ignore_empty_lines=False)
@@ -57,6 +59,14 @@ class Decoder:
             include_columns=names,
             check_utf8=False,
         )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What became NULL."""
+        return [
+            f"column {name!r}: {count} values that its type cannot hold became NULL, for example {self._samples[name]!r}"
+            for name, count in self._nulled.items()
+        ]
 
     def batches(self, pieces: Iterable[bytes], batch_size: int) -> Iterator[pa.RecordBatch]:
         """Decode rows whose only field is the text of all columns.
@@ -121,7 +131,7 @@ class Decoder:
         try:
             table = csv.read_csv(pa.BufferReader(text), self._read_options, self._parse_options, self._convert_options)
         except pa.ArrowInvalid as error:
-            raise self._not_parsed(error) from error
+            raise self._not_parsed(error) from None
         return [self._finished(plan, column) for plan, column in zip(self._inside, table.columns, strict=True)]
 
     def _finished(self, plan: ColumnPlan, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -144,20 +154,20 @@ class Decoder:
     def _lenient(self, plan: ColumnPlan, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """Dates and times of which the impossible become NULL, and are counted."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         target = pa.timestamp("us") if pa.types.is_timestamp(plan.type) else plan.type
-        texts = column.cast(pa.string())
+        texts = column.cast(pa.string()).combine_chunks()
+        possible = pc.if_else(pc.match_substring_regex(texts, _POSSIBLE), texts, None)
         try:
-            return texts.cast(target).cast(plan.type)
-        except pa.ArrowInvalid:
-            values: list[Any] = []
-            for text in texts:
-                try:
-                    values.append(text.cast(target).as_py())
-                except pa.ArrowInvalid:
-                    values.append(None)
-                    self.invalid[plan.name] = self.invalid.get(plan.name, 0) + 1
-            return pa.chunked_array([pa.array(values, target).cast(plan.type)])
+            values = possible.cast(target)
+        except pa.ArrowInvalid:  # the 31st of February
+            values = pa.array([_or_none(text, target) for text in possible], target)
+        lost = pc.and_(pc.is_valid(texts), pc.is_null(values))
+        if count := pc.sum(lost).as_py():
+            self._nulled[plan.name] = self._nulled.get(plan.name, 0) + count
+            self._samples.setdefault(plan.name, texts.filter(lost)[0].as_py())
+        return pa.chunked_array([values.cast(plan.type)])
 
     def _converted(self, plan: ColumnPlan, array: Any, convert: Callable[[], Any]) -> Any:
         import pyarrow as pa
@@ -167,12 +177,12 @@ class Decoder:
         except pa.ArrowInvalid as error:
             raise self._unfit(plan, str(error).splitlines()[0]) from error
 
-    def _not_parsed(self, error: Exception) -> DataError:
-        message = str(error)
-        match = _COLUMN.match(message)
+    def _not_parsed(self, error: Exception) -> Exception:
+        match = _COLUMN.match(str(error))
         if match is None:
             return DataError(f"{self._place}: the server's rows could not be read: a row has not the columns that were asked for")
-        return self._unfit(self._inside[int(match[1]) - 1], match[2])
+        plan = self._inside[int(match[1]) - 1]
+        return ReadAgain(plan.name) if plan.on_invalid == "text" else self._unfit(plan, match[2])
 
     def _unfit(self, plan: ColumnPlan, problem: str) -> DataError:
         place = f"{self._place}.{plan.name}"
@@ -182,8 +192,8 @@ class Decoder:
             message = f"{place}: a text of {plan.declared} is not what its character set says: {problem}"
             return DataError(message, hint="mend it at the source, or exclude the column", code="invalid_value")
         return DataError(
-            f"{place}: a value does not fit {plan.type}: {_value(problem)}",
-            hint=f"write extract.on_invalid: {{{plan.name}: text}} to land the column as text, or null to land NULL for such values, counted",
+            f"{place}: {_value(problem)} does not fit {plan.type}",
+            hint=f"mend it at the source, or write on_invalid: {{{plan.name}: text}} (the column as text) or null (counted) under extract",
             code="invalid_value",
         )
 
@@ -191,9 +201,18 @@ class Decoder:
 def _value(problem: str) -> str:
     found = re.search(r"invalid value '(.*)'", problem, re.DOTALL)
     if found is None:
-        return problem
-    kind = "a zero or partial date " if re.match(r"0000|\d{4}-00|\d{4}-\d\d-00", found[1]) else ""
-    return f"{kind}{found[1]!r}"
+        return f"a value ({problem})"
+    zero = re.match(r"0000-|\d{4}-00-|\d{4}-\d\d-00", found[1])
+    return f"{'the zero or partial date' if zero else 'the value'} {found[1][:40]!r}"
+
+
+def _or_none(text: pa.Scalar, target: pa.DataType) -> Any:
+    import pyarrow as pa
+
+    try:
+        return text.cast(target).as_py()
+    except pa.ArrowInvalid:
+        return None
 
 
 def _restored(chunk: pa.Array) -> pa.Array:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ducklake.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ducklake.api.extraction import InvalidPolicy
     from ducklake_connector_mysql.declared import DeclaredColumn
-
-OnInvalid = Literal["fail", "text", "null"]
 
 UNICODE = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii"})
 """Character sets whose bytes are UTF-8 already."""
@@ -58,7 +57,7 @@ class ColumnPlan:
     expression: str
     octets: int
     nulls: bool
-    on_invalid: OnInvalid = "fail"
+    on_invalid: InvalidPolicy = "fail"
     note: str | None = None
 
 
@@ -83,7 +82,8 @@ def escaped(text: str) -> str:
 def plan_column(
     column: DeclaredColumn,
     *,
-    on_invalid: OnInvalid = "fail",
+    on_invalid: InvalidPolicy = "fail",
+    as_text: bool = False,
     booleans: bool = False,
     certain: bool = True,
     name: Callable[[str], str] = identifier,
@@ -92,7 +92,8 @@ def plan_column(
 
     Args:
         column: As declared.
-        on_invalid: What becomes of zero dates and the like: `text` lets the whole column land as text.
+        on_invalid: What becomes of zero dates and the like.
+        as_text: Whether a date or time is to land as text, since it holds such values.
         booleans: Whether `tinyint(1)` is a BOOLEAN.
         certain: Whether a column that is declared NOT NULL holds none; not so in views.
         name: Quotes a name.
@@ -107,9 +108,9 @@ def plan_column(
     ) -> ColumnPlan:
         return ColumnPlan(column.name, column.declared, kind, parsed or kind, expression, octets, nulls, on_invalid, note)
 
-    def as_text(octets: int = 128) -> ColumnPlan:
+    def text() -> ColumnPlan:
         note = f"column {column.name!r} ({column.declared}) lands as text"
-        return plan(pa.string(), parsed=pa.binary(), octets=octets, note=note)
+        return plan(pa.string(), parsed=pa.binary(), octets=128, note=note)
 
     match column.kind:
         case "tinyint" if booleans and column.declared.startswith("tinyint(1)"):
@@ -120,7 +121,7 @@ def plan_column(
             expression = f"{item}+0" if column.zerofill else item
             if column.precision is not None and column.precision <= DIGITS:
                 return plan(pa.decimal128(column.precision, column.scale or 0), expression, octets=80)
-            return dataclasses.replace(as_text(), expression=expression)
+            return dataclasses.replace(text(), expression=expression)
         case "float" | "double" | "real":
             # FLOAT comes rounded to six digits and FLOAT(M,D) to D, unless the server makes it a DOUBLE without digits first.
             return plan(pa.float64(), f"{item}+0e0", octets=400)
@@ -128,15 +129,15 @@ def plan_column(
             return plan(pa.uint64(), f"CAST({item} AS UNSIGNED)")
         case "year":
             return plan(pa.uint16(), f"{item}+0")
-        case "date" | "datetime" | "timestamp" if on_invalid == "text":
-            return as_text()
+        case "date" | "datetime" | "timestamp" if as_text:
+            return text()
         case "date":
             return plan(pa.date32(), parsed=pa.binary() if on_invalid == "null" else pa.date32())
         case "datetime" | "timestamp":
             target = pa.timestamp("us", "UTC") if column.kind == "timestamp" else pa.timestamp("us")
             return plan(target, parsed=pa.binary() if on_invalid == "null" else pa.timestamp("us"))
         case "time":
-            return as_text()
+            return text()
         case kind if kind in _SHORT_TEXTS:
             return plan(pa.string(), _bytes_of(item, column.charset), parsed=pa.binary(), octets=_octets(column))
         case kind if kind in _LONG_TEXTS:

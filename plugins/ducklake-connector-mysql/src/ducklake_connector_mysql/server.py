@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ducklake.errors import DataError, DuckLakeError, SourceError
 from ducklake_connector_mysql.wire import Interrupted
+from ducklake_connector_sql.server import Tls, readable
 
 if TYPE_CHECKING:
     import ssl
@@ -24,37 +24,9 @@ _PREPARE = (
 )
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 
-_ACCESS = frozenset(
-    {1044, 1045, 1049, 1102, 1129, 1130, 1227, 1251, 1275, 1698, 1820, 1862, 2026, 2049, 2054, 2059, 2061, 3118, 3159, 4151}
-)
-_PASSING = frozenset(
-    {
-        1040,
-        1053,
-        1077,
-        1080,
-        1152,
-        1158,
-        1159,
-        1160,
-        1161,
-        1184,
-        1203,
-        1205,
-        1213,
-        1226,
-        1317,
-        1412,
-        1927,
-        2002,
-        2003,
-        2006,
-        2013,
-        2055,
-        4031,
-    }
-)
-_LOST = frozenset({1053, 1077, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2006, 2013, 2055, 4031})
+_ACCESS = frozenset({1044, 1045, 1049, 1102, 1129, 1130, 1251, 1275, 1698, 1820, 1862, 2026, 2049, 2054, 2059, 2061, 3118, 3159, 4151})
+_LOST = frozenset({1053, 1077, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2006, 2013, 2055, 4031})
+_PASSING = _LOST | {1040, 1203, 1205, 1213, 1226, 1412, 2002, 2003}
 
 
 class Server:
@@ -146,45 +118,48 @@ class Server:
 
         options = self._options
         password = options.password.get_secret_value() if options.password else ""
-        secure: dict[str, Any] = {"ssl_disabled": True} if options.encryption == "disable" else {"ssl": self._tls(options.encryption)}
+        where: dict[str, Any] = {"unix_socket": options.host} if options.host.startswith("/") else {"host": options.host}
         return pymysql.connect(
-            host=options.host,
-            port=options.port,
+            **where,
+            port=options.port or 3306,
             user=options.user,
             password=password.encode(),  # PyMySQL would make it latin-1
             database=options.database,
             charset="utf8mb4",
             autocommit=True,
             local_infile=False,
-            connect_timeout=options.timeout,
+            connect_timeout=options.connect_timeout,
             program_name="ducklake",
-            **secure,
+            **({"ssl_disabled": True} if options.mode == "disable" else {"ssl": self._tls(options.mode)}),
         )
 
-    def _tls(self, encryption: str) -> ssl.SSLContext:
+    def _tls(self, mode: Tls) -> ssl.SSLContext:
         import ssl
 
         options = self._options
-        files = {name: self._file(value) for name in ("ca", "certificate", "key") if (value := getattr(options, name))}
+        files = {name: self._file(name, value) for name in ("ca", "certificate", "key") if (value := getattr(options, name))}
         try:
             context = ssl.create_default_context(cafile=files.get("ca"))
-            context.check_hostname = encryption == "verify-full"
-            # Certificates that servers make for themselves lack what Python 3.13 asks for in strict mode.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             if "certificate" in files:
-                context.load_cert_chain(files["certificate"], files["key"])
+                context.load_cert_chain(files["certificate"], files.get("key"))
         except (OSError, ssl.SSLError) as error:
-            raise DataError(f"{self._context.source}: ca, certificate or key cannot be read: {error}", hint="see connection.ca") from error
+            raise SourceError(f"{self._context.source}: connection.ca, certificate or key cannot be read: {error}") from error
+        # Certificates that servers make for themselves lack what Python 3.13 asks for in strict mode.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.check_hostname = mode == "verify-full"
+        if mode == "require":
+            context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _file(self, value: str) -> Path:
-        path = self._context.resolve(value)
-        if not path.is_file():
-            raise DataError(f"{self._context.source}: no such file {path}", hint="check connection.ca, certificate and key")
-        return path
+    def _file(self, name: str, value: str) -> str:
+        try:
+            return readable(self._context.resolve(value))
+        except FileNotFoundError as error:
+            raise SourceError(f"{self._context.source}: connection.{name}: no such file {error}") from error
 
     def _told(self, place: str, error: Exception) -> DuckLakeError:
-        number, message = (error.args + ("",))[:2] if error.args and isinstance(error.args[0], int) else (0, str(error))
+        known = len(error.args) > 1 and isinstance(error.args[0], int)
+        number, message = error.args[:2] if known else (0, str(error))
         text = self._clean(f"{message} ({number})" if number else str(message))
         if number in _ACCESS:
             hint = None if number == 1227 else "check `connection` of the source in config/sources.yaml"
@@ -225,6 +200,8 @@ def ask(connection: Any, statement: str, parameters: Sequence[Any] = ()) -> list
     """
     with connection.cursor() as cursor:
         cursor.execute(statement, tuple(parameters))
-        return [
-            tuple(value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in row) for row in cursor.fetchall()
-        ]
+        return [tuple(_text(value) for value in row) for row in cursor.fetchall()]
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

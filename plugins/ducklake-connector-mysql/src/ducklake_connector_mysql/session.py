@@ -10,16 +10,19 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ducklake.api.connector import ConnectorContext, Session
-from ducklake.api.extraction import Extraction, ExtractRequest
+from ducklake.api.extraction import Extraction, ExtractRequest, Landed
 from ducklake.api.tables import SourceTable
-from ducklake.errors import DataError, did_you_mean
+from ducklake.errors import DataError, SourceError, did_you_mean
 from ducklake_connector_mysql import wire
 from ducklake_connector_mysql.declared import DeclaredColumn, columns_of, list_tables, without_transactions
 from ducklake_connector_mysql.decode import Decoder
-from ducklake_connector_mysql.increment import Increment, is_indexed
 from ducklake_connector_mysql.plans import ColumnPlan, escaped, identifier, plan_column, travelling
+from ducklake_connector_mysql.probe import MySqlKeyProbe, is_indexed
 from ducklake_connector_mysql.results import columns_of_result
 from ducklake_connector_mysql.server import ask
+from ducklake_connector_sql.proof import prove_count
+from ducklake_connector_sql.selection import select_columns
+from ducklake_connector_sql.steps import Step, begin
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,12 +43,14 @@ class Planned:
         declared: Its columns as declared.
         plans: Those that are read.
         engine: The table's storage engine, if it knows no transactions.
+        notes: Remarks for the user.
     """
 
     source: str
     declared: tuple[DeclaredColumn, ...]
     plans: tuple[ColumnPlan, ...]
     engine: str | None
+    notes: tuple[str, ...]
 
 
 class MySqlSession(Session):
@@ -80,22 +85,26 @@ class MySqlSession(Session):
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the key, open a snapshot and begin to read; see `Session.extract`."""
         place = self._place(request.table)
+        if request.state is not None:
+            request = dataclasses.replace(request, as_text=request.as_text | frozenset(request.state["as_text"]))
         with ExitStack() as stack:
             connection = stack.enter_context(self._server.connection(place))
             stack.enter_context(self._server.explained(place))
             query = functools.partial(ask, connection)
-            increment = self._look(connection, request, place) if request.mode == "incremental" else None
+            step = self._look(connection, request, place) if request.mode == "incremental" else None
             self._server.begin(connection)
             planned = self._plan(connection, request)
-            if increment is not None:
-                increment.check_unchanged(planned.plans)
-                increment = increment.within(query)
+            condition: tuple[str, Sequence[Any]] = ("", ())
+            if step is not None:
+                probe = self._probe(connection, request, planned, step.column)
+                step = step.in_snapshot(probe, next((plan.type for plan in planned.plans if plan.name == step.column), None))
+                condition = probe.condition(step.kind, step.range)
             limit = min(wire.ROW_BYTES, int(query("SELECT @@session.max_allowed_packet", ())[0][0]))
             planned = dataclasses.replace(planned, plans=travelling(place, planned.plans, limit))
             tag = f"ducklake {uuid.uuid4().hex}"
             self._running[tag] = connection
             stack.callback(self._running.pop, tag, None)
-            wire.execute(connection, self._statement(connection, request, planned, increment, tag))
+            wire.execute(connection, _statement(connection, request, planned, condition, tag))
             transaction = stack.pop_all()
         self._open.push(transaction)
         decoder = Decoder(place, planned.plans)
@@ -104,23 +113,24 @@ class MySqlSession(Session):
         def stream() -> Iterator[pa.RecordBatch]:
             with transaction:
                 yield from self._batches(connection, request, planned, decoder)
+                # The server's own count of the rows of this very statement, so of the same view.
                 counted.append(int(query("SELECT FOUND_ROWS()", ())[0][0]))
                 self._check_still(connection, request, planned)
 
-        def prove() -> None:
-            # The server's own count of the rows of this very statement, so of the same view.
-            if counted != [decoder.rows]:
-                found = counted[0] if counted else "no"
-                raise DataError(f"{place}: {decoder.rows} rows were read of {found} that the server sent", hint="run the command again")
+        def prove(landed: Landed) -> None:
+            if request.verify != "off":
+                prove_count(place, landed, counted[0])
 
         return Extraction(
             schema=decoder.schema,
             streams=[stream()],
             source_types={plan.name: plan.declared for plan in planned.plans},
-            state=increment.cursor.to_state() if increment else None,
-            overlap=increment.overlap if increment else None,
-            notes=(*self._notes(request, planned), *(increment.notes if increment else ())),
-            verify=prove,
+            state=step.state() if step else None,
+            overlap=step.overlap(ordered=step.kind != "text") if step else None,
+            notes=(*planned.notes, *(step.notes if step else ())),
+            prove=prove,
+            remarks=lambda: decoder.remarks,
+            more=step.more if step else False,
         )
 
     def cancel(self) -> None:
@@ -147,75 +157,65 @@ class MySqlSession(Session):
         fields = beside + (beside < len(planned.plans))
         return decoder.batches_of_rows(wire.rows(connection, fields), request.batch_size, size)
 
-    def _statement(self, connection: Any, request: ExtractRequest, planned: Planned, increment: Increment | None, tag: str) -> str:
-        condition, parameters = increment.condition() if increment else ("", [])
-        where = getattr(request, "where", None)
-        conditions = [*([f"({escaped(where)})"] if where else []), *([condition] if condition else [])]
-        statement = escaped(wire.select(planned.plans, planned.source, tag))
-        if conditions:
-            statement = f"{statement} WHERE {' AND '.join(conditions)}"
-        with connection.cursor() as cursor:
-            return str(cursor.mogrify(statement, tuple(parameters)))
-
     def _plan(self, connection: Any, request: ExtractRequest) -> Planned:
         table, place, query = request.table, self._place(request.table), functools.partial(ask, connection)
-        engine = None
-        if statement := getattr(request, "query", None):
-            source = f"({statement.strip().rstrip(';')}\n) AS q"
+        engine, certain = None, False
+        if request.query is not None:
+            source = f"({request.query.strip().rstrip(';')}\n) AS q"
             declared = columns_of_result(connection, source)
+        elif table in self._tables:
+            source = f"{identifier(self._database)}.{identifier(table)}"
+            declared = columns_of(query, self._database, table)
+            engine, certain = without_transactions(query, self._database, table), self._tables[table] == "table"
         else:
-            if table not in self._tables:
-                raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"), code="no_such_table")
-            source, declared = f"{identifier(self._database)}.{identifier(table)}", columns_of(query, self._database, table)
-            engine = without_transactions(query, self._database, table)
-            if not declared:
-                raise DataError(
-                    f"{place}: the table has no columns that may be read", hint=f"GRANT SELECT on {table} to the user of `connection`"
-                )
-        certain = not getattr(request, "query", None) and self._tables[table] == "table"
-        as_text = getattr(request, "as_text", frozenset())
-        plans = [
+            raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"), code="no_such_table")
+        if not declared:
+            raise DataError(f"{place}: no column may be read", hint=f"GRANT SELECT on {table} to the user of `connection`")
+        kept, notes = select_columns(request, [column.name for column in declared], place)
+        plans = tuple(
             plan_column(
                 column,
-                on_invalid="text" if column.name in as_text else _policy(request, column.name),
+                on_invalid=request.policy(column.name),
+                as_text=column.name in request.as_text,
                 booleans=self._options.tinyint1 == "boolean",
                 certain=certain,
             )
-            for column in self._chosen(declared, request, place)
-        ]
-        return Planned(source, declared, tuple(plans), engine)
+            for column in declared
+            if column.name in kept
+        )
+        notes += [plan.note for plan in plans if plan.note]
+        if engine is not None:
+            notes.append(f"its engine {engine} knows no snapshots: the table was locked against changes while it was read")
+        return Planned(source, declared, plans, engine, tuple(notes))
 
-    def _chosen(self, declared: Sequence[DeclaredColumn], request: ExtractRequest, place: str) -> Sequence[DeclaredColumn]:
-        wanted, without = getattr(request, "columns", ()), getattr(request, "exclude", ())
-        names = [column.name for column in declared]
-        for name in (*wanted, *without):
-            if name not in names:
-                raise DataError(f"{place}: no column {name!r}", hint=did_you_mean(name, names, "columns"), code="no_such_column")
-        chosen = [column for column in declared if (not wanted or column.name in wanted) and column.name not in without]
-        if not chosen:
-            raise DataError(f"{place}: no column is left to read", hint="look at extract.columns and extract.exclude")
-        return chosen
-
-    def _look(self, connection: Any, request: ExtractRequest, place: str) -> Increment:
+    def _look(self, connection: Any, request: ExtractRequest, place: str) -> Step:
         planned = self._plan(connection, request)
+        names = [plan.name for plan in planned.plans]
+        column = next((name for name in names if name.casefold() == (request.key_column or "").casefold()), names[0])
+        probe = self._probe(connection, request, planned, column, first=request.state is None)
+        return begin(request, names, [plan.type for plan in planned.plans], probe, place)
+
+    def _probe(self, connection: Any, request: ExtractRequest, planned: Planned, column: str, *, first: bool = False) -> MySqlKeyProbe:
         query = functools.partial(ask, connection)
-        named = not getattr(request, "query", None) and self._tables[request.table] == "table"
-        column = next((plan.name for plan in planned.plans if plan.name.casefold() == (request.key_column or "").casefold()), "")
-        indexed = not named or is_indexed(query, self._database, request.table, column)
-        return Increment.begin(query, request, place, planned.source, planned.plans, planned.engine, indexed)
+        kind = next((plan.type for plan in planned.plans if plan.name == column), planned.plans[0].type)
+        notes = []
+        named = first and request.query is None and self._tables[request.table] == "table"
+        if named and not is_indexed(query, self._database, request.table, column):
+            notes.append(f"no index begins with the key column {column!r}: every increment scans the whole table")
+        return MySqlKeyProbe(query, planned.source, column, kind, planned.engine, notes)
 
     def _check_still(self, connection: Any, request: ExtractRequest, planned: Planned) -> None:
         """The table is locked against ALTER while it is read, but not between the look at its columns and the first row."""
         if self._plan(connection, request).declared != planned.declared:
-            raise DataError(f"{self._place(request.table)}: the table was altered while it was read", hint="run the command again")
-
-    def _notes(self, request: ExtractRequest, planned: Planned) -> list[str]:
-        notes = [plan.note for plan in planned.plans if plan.note]
-        if planned.engine is not None and request.mode == "full":
-            notes.append(f"its engine {planned.engine} knows no snapshots: the table was locked against changes while it was read")
-        return notes
+            place = self._place(request.table)
+            raise SourceError(f"{place}: the table was altered while it was read", retryable=True, hint="run the command again")
 
 
-def _policy(request: ExtractRequest, column: str) -> Any:
-    policy = getattr(request, "policy", None)
-    return policy(column) if policy else "fail"
+def _statement(connection: Any, request: ExtractRequest, planned: Planned, condition: tuple[str, Sequence[Any]], tag: str) -> str:
+    """The SELECT of the rows, its parameters written out by PyMySQL."""
+    conditions = [part for part in (f"({escaped(request.where)}\n)" if request.where else "", condition[0]) if part]
+    statement = escaped(wire.select(planned.plans, planned.source, tag))
+    if conditions:
+        statement = f"{statement} WHERE {' AND '.join(conditions)}"
+    with connection.cursor() as cursor:
+        return str(cursor.mogrify(statement, tuple(condition[1])))
