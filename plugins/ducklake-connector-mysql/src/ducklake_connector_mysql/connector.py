@@ -35,4 +35,6 @@ class MySqlConnector(Connector[MySqlOptions]):
         from ducklake_connector_mysql.server import Server
         from ducklake_connector_mysql.session import MySqlSession
 
+        if unsafe := self.options.connection.unsafe:
+            self.context.log.warning("%s: %s", self.context.source, unsafe)
         return MySqlSession(self.context, self.options, Server(self.options.connection, self.context))
