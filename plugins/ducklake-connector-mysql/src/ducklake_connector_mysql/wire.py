@@ -88,7 +88,7 @@ def texts(connection: Any, size: int) -> Iterator[bytes]:
     """
     rest, tail, ended = b"", b"", False
     while not ended:
-        parts, length = [b"\xfe", rest], len(rest)
+        parts, length = [b"\xfe", rest], 0
         while length < size:
             part = _read_some(connection)
             parts.append(part)
