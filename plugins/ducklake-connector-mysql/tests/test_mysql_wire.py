@@ -100,11 +100,17 @@ def test_a_row_that_the_server_could_not_put_together_is_an_error():
         read(packets(b"\xfb", EOF), INT)
 
 
-@pytest.mark.parametrize("separator", [b"\xff", b"\xfe", b"\xfd"])
-def test_bytes_that_no_text_may_hold_never_become_another_value(separator):
-    row = field(together(b"1", b"a" + separator + b"b"))
+@pytest.mark.parametrize("text", [b"%s", b"a%s", b"%sb", b"a%sb", b"%s\xff"])
+@pytest.mark.parametrize("byte", [b"\xff", b"\xfe", b"\xf5", b"\xf6", b"\xf7", b"\xf8", b"\xfc", b"\xc0"])
+def test_bytes_that_no_text_may_hold_never_become_another_value(byte, text):
+    row = field(together(b"1", text % byte))
     with pytest.raises((DataError, wire.Interrupted)):
         read(packets(row, EOF), INT, TEXT)
+
+
+def test_the_byte_of_null_is_one_only_by_itself():
+    with pytest.raises(DataError, match="UTF-8 never does"):
+        read(packets(field(together(b"1", b"a\xfdb")), EOF), INT, TEXT)
 
 
 def test_a_value_that_its_type_cannot_hold_names_its_column():

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 _COLUMN = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(?:CSV conversion error to [^:]*: )?(.*)", re.DOTALL)
 
-# What separates values becomes what a parser of CSV expects, and where a value holds just that, it is replaced by bytes that
-# UTF-8 never holds, until it is parsed.
-_TO_CSV = {0xFF: 0x1F, 0xFE: 0x0A, 0xFD: 0x01, 0x0A: 0xF5, 0x0D: 0xF6, 0x1F: 0xF7, 0x01: 0xF8}
+# What separates values becomes what a parser of CSV expects. Where a value holds just that, it is replaced by bytes that UTF-8 never
+# holds, until it is parsed; and should it hold those, they break the row, so that nothing is taken for something else.
+_TO_CSV = {
+    **{0xFF: 0x1F, 0xFE: 0x0A, 0xFD: 0x01},
+    **{0x0A: 0xF5, 0x0D: 0xF6, 0x1F: 0xF7, 0x01: 0xF8},
+    **{0xF5: 0x0A, 0xF6: 0x0A, 0xF7: 0x0A, 0xF8: 0x0A},
+}
 _TABLE = bytes(_TO_CSV.get(byte, byte) for byte in range(256))
 _BACK = bytes({0xF5: 0x0A, 0xF6: 0x0D, 0xF7: 0x1F, 0xF8: 0x01}.get(byte, byte) for byte in range(256))
 _REPLACED = (b"\xf5", b"\xf6", b"\xf7", b"\xf8")
@@ -141,7 +145,8 @@ class Decoder:
         if column.type == plan.type:
             return column
         if column.type == pa.binary():
-            column = pa.chunked_array([_restored(chunk) for chunk in column.chunks], pa.binary())
+            parsed = column
+            column = self._converted(plan, column, lambda: pa.chunked_array([_restored(chunk) for chunk in parsed.chunks], pa.binary()))
         if plan.type == pa.bool_():
             if pc.any(pc.or_(pc.less(column, 0), pc.greater(column, 1))).as_py():
                 value = next(value for value in column.to_pylist() if value not in (0, 1, None))
@@ -224,6 +229,8 @@ def _restored(chunk: pa.Array) -> pa.Array:
     if data is None:
         return chunk
     content = data.to_pybytes()
+    if b"\x01" in content:
+        raise pa.ArrowInvalid("it holds FD, which UTF-8 never does")
     if not any(byte in content for byte in _REPLACED):
         return chunk
     return pa.Array.from_buffers(chunk.type, len(chunk), [*buffers[:2], pa.py_buffer(content.translate(_BACK))], offset=chunk.offset)

@@ -30,9 +30,11 @@ _CONTINUED = 0xFFFFFF
 # Cast, for as literals they would become text in the connection's character set.
 _BEGIN, _END, _NULL = (f"CAST(x'{byte}' AS BINARY)" for byte in ("FF", "FE", "FD"))
 
-# A packet's header may itself hold FE or FF; those are cut out, the others stay as the first value of their row.
+# A packet's header may itself hold bytes that mislead (`decode`); those are cut out, the others stay as the first value of their row.
 _MISLEADING = re.compile(
-    rb"\xfe(?![^\xfe\xff]{4}(?:[\x00-\xfa]|\xfc[^\xfe\xff]{2}|\xfd[^\xfe\xff]{3}))....(?:[\x00-\xfa]|\xfc..|\xfd...)", re.DOTALL
+    rb"\xfe(?![^\xf5-\xf8\xfe\xff]{4}(?:[\x00-\xf4\xf9-\xfa]|\xfc[^\xf5-\xf8\xfe\xff]{2}|\xfd[^\xf5-\xf8\xfe\xff]{3}))"
+    rb"....(?:[\x00-\xfa]|\xfc..|\xfd...)",
+    re.DOTALL,
 )
 
 
