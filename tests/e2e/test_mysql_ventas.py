@@ -134,7 +134,9 @@ def test_from_mysql_to_staging_and_consume(shop, lake_project):
         "facturas": ("success", 2),
     }
     files = lake.files("data/raw/**/*.parquet")
-    assert [name.split("/")[:4] for name in files] == [["data", "raw", "mysql_ventas", table] for table in ("clientes", "facturas", "pedidos")]
+    assert [name.split("/")[:4] for name in files] == [
+        ["data", "raw", "mysql_ventas", table] for table in ("clientes", "facturas", "pedidos")
+    ]
     assert all("/year=" in name and name.endswith("/data.parquet") for name in files)
     landed = pq.ParquetFile(lake.path / files[0])
     assert landed.metadata.row_group(0).column(0).compression == "SNAPPY"
@@ -142,7 +144,9 @@ def test_from_mysql_to_staging_and_consume(shop, lake_project):
 
     lake.ok("run", "ventas_staging", "clientes_por_estado", env=variables)
     staging = pq.ParquetFile(lake.path / "data/staging/ventas/clientes/data.parquet").read()
-    assert [(row["cliente_id"], row["nombre"], row["activo"]) for row in sorted(staging.to_pylist(), key=lambda row: row["cliente_id"])] == [
+    assert [
+        (row["cliente_id"], row["nombre"], row["activo"]) for row in sorted(staging.to_pylist(), key=lambda row: row["cliente_id"])
+    ] == [
         (1, "Ana", True),
         (2, 'Íñigo "el largo"', False),
     ]
@@ -161,7 +165,10 @@ def test_from_mysql_to_staging_and_consume(shop, lake_project):
         "facturas": ("success", 1),
     }
     lake.ok("run", "ventas_staging", env=variables)
-    assert lake.query("SELECT cliente_id, nombre FROM staging.ventas.clientes ORDER BY cliente_id") == [[1, "Ana María"], [2, 'Íñigo "el largo"']]
+    assert lake.query("SELECT cliente_id, nombre FROM staging.ventas.clientes ORDER BY cliente_id") == [
+        [1, "Ana María"],
+        [2, 'Íñigo "el largo"'],
+    ]
     assert lake.query("SELECT count(*), count(DISTINCT factura_id) FROM raw.mysql_ventas.facturas") == [[3, 3]]
 
     listed = lake.ok("catalog").stdout

@@ -24,6 +24,9 @@ _PREPARE = (
 )
 _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 
+_KILL_TIMEOUT = 3
+"""Seconds to wait for a connection only to end another one: an interrupt is to be answered soon."""
+
 _ACCESS = frozenset({1044, 1045, 1049, 1102, 1129, 1130, 1251, 1275, 1698, 1820, 1862, 2026, 2049, 2054, 2059, 2061, 3118, 3159, 4151})
 _LOST = frozenset({1053, 1077, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2006, 2013, 2055, 4031})
 _PASSING = _LOST | {1040, 1203, 1205, 1213, 1226, 1412, 2002, 2003}
@@ -96,10 +99,14 @@ class Server:
             tag: A comment in the statement, by which the server is sure to end that one and no other.
         """
         number = connection.thread_id()
-        with contextlib.suppress(Exception), self.connection(self._context.source) as control:
-            statement = "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s AND INFO LIKE %s"
-            if ask(control, statement, [number, f"%{tag}%"]):
-                ask(control, f"KILL {int(number)}")
+        with contextlib.suppress(Exception):
+            control = self._connect(connect_timeout=_KILL_TIMEOUT)
+            try:
+                statement = "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s AND INFO LIKE %s"
+                if ask(control, statement, [number, f"%{tag}%"]):
+                    ask(control, f"KILL {int(number)}")
+            finally:
+                control.close()
         with contextlib.suppress(OSError, AttributeError):
             connection._sock.shutdown(socket.SHUT_RDWR)
 
@@ -113,7 +120,7 @@ class Server:
         found = cipher() if cipher else None
         return f"{found[1]} {found[0]}" if found else None
 
-    def _connect(self) -> Any:
+    def _connect(self, connect_timeout: int | None = None) -> Any:
         import pymysql
 
         options = self._options
@@ -128,7 +135,7 @@ class Server:
             charset="utf8mb4",
             autocommit=True,
             local_infile=False,
-            connect_timeout=options.connect_timeout,
+            connect_timeout=min(connect_timeout or options.connect_timeout, options.connect_timeout),
             program_name="ducklake",
             **({"ssl_disabled": True} if options.mode == "disable" else {"ssl": self._tls(options.mode)}),
         )

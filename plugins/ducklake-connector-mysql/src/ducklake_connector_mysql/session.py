@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import uuid
@@ -102,8 +103,7 @@ class MySqlSession(Session):
             limit = min(wire.ROW_BYTES, int(query("SELECT @@session.max_allowed_packet", ())[0][0]))
             planned = dataclasses.replace(planned, plans=travelling(place, planned.plans, limit))
             tag = f"ducklake {uuid.uuid4().hex}"
-            self._running[tag] = connection
-            stack.callback(self._running.pop, tag, None)
+            stack.enter_context(self._ending(connection, tag))
             wire.execute(connection, _statement(connection, request, planned, condition, tag))
             transaction = stack.pop_all()
         self._open.push(transaction)
@@ -115,6 +115,7 @@ class MySqlSession(Session):
                 yield from self._batches(connection, request, planned, decoder)
                 # The server's own count of the rows of this very statement, so of the same view.
                 counted.append(int(query("SELECT FOUND_ROWS()", ())[0][0]))
+                self._running.pop(tag)
                 self._check_still(connection, request, planned)
 
         def prove(landed: Landed) -> None:
@@ -141,6 +142,22 @@ class MySqlSession(Session):
     def close(self) -> None:
         """Close what a stream that was never read to its end has left open."""
         self._open.close()
+
+    @contextlib.contextmanager
+    def _ending(self, connection: Any, tag: str) -> Iterator[None]:
+        """A statement that is ended at the server unless it came to its end, before this thread goes on."""
+        import pymysql
+
+        self._running[tag] = connection
+        try:
+            yield
+        except (pymysql.MySQLError, wire.Interrupted, OSError):
+            self._running.pop(tag, None)  # it has ended, or the server is gone
+            raise
+        finally:
+            if tag in self._running:
+                self._server.kill(connection, tag)
+                self._running.pop(tag, None)
 
     @property
     def _database(self) -> str:
