@@ -57,6 +57,15 @@ class Converter:
         except pa.ArrowInvalid:
             return self._one_by_one(texts)
 
+    def absorb(self, other: Converter) -> None:
+        """Take over what another converter of the same column has counted.
+
+        Args:
+            other: Of another stream.
+        """
+        self.nulled += other.nulled
+        self._sample = self._sample or other._sample
+
     @property
     def remark(self) -> str | None:
         """What became NULL, if anything did."""
