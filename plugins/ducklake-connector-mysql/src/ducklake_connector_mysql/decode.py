@@ -19,9 +19,17 @@ _COLUMN = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(?:CSV conversion er
 # What separates values becomes what a parser of CSV expects. Where a value holds just that, it is replaced by bytes that UTF-8 never
 # holds, until it is parsed; and should it hold those, they break the row, so that nothing is taken for something else.
 _TO_CSV = {
-    **{0xFF: 0x1F, 0xFE: 0x0A, 0xFD: 0x01},
-    **{0x0A: 0xF5, 0x0D: 0xF6, 0x1F: 0xF7, 0x01: 0xF8},
-    **{0xF5: 0x0A, 0xF6: 0x0A, 0xF7: 0x0A, 0xF8: 0x0A},
+    0xFF: 0x1F,
+    0xFE: 0x0A,
+    0xFD: 0x01,
+    0x0A: 0xF5,
+    0x0D: 0xF6,
+    0x1F: 0xF7,
+    0x01: 0xF8,
+    0xF5: 0x0A,
+    0xF6: 0x0A,
+    0xF7: 0x0A,
+    0xF8: 0x0A,
 }
 _TABLE = bytes(_TO_CSV.get(byte, byte) for byte in range(256))
 _BACK = bytes({0xF5: 0x0A, 0xF6: 0x0D, 0xF7: 0x1F, 0xF8: 0x01}.get(byte, byte) for byte in range(256))
@@ -40,6 +48,7 @@ class Decoder:
     Attributes:
         schema: Of the batches.
         rows: How many rows have been decoded.
+        nulled: How many values became NULL, a column.
     """
 
     def __init__(self, place: str, plans: Sequence[ColumnPlan]) -> None:
@@ -51,7 +60,7 @@ class Decoder:
         self._inside = [plan for plan in plans if plan.parsed is not None]
         self.schema = pa.schema([pa.field(plan.name, plan.type) for plan in plans])
         self.rows = 0
-        self._nulled: dict[str, int] = {}
+        self.nulled: dict[str, int] = {}
         self._samples: dict[str, str] = {}
         names = [f"c{at}" for at in range(len(self._inside))]
         self._read_options = csv.ReadOptions(column_names=["header", *names], skip_rows=1, block_size=2**30, use_threads=True)
@@ -69,7 +78,7 @@ class Decoder:
         """What became NULL."""
         return [
             f"column {name!r}: {count} values that its type cannot hold became NULL, for example {self._samples[name]!r}"
-            for name, count in self._nulled.items()
+            for name, count in self.nulled.items()
         ]
 
     def batches(self, pieces: Iterable[bytes], batch_size: int) -> Iterator[pa.RecordBatch]:
@@ -170,7 +179,7 @@ class Decoder:
             values = pa.array([_or_none(text, target) for text in possible], target)
         lost = pc.and_(pc.is_valid(texts), pc.is_null(values))
         if count := pc.sum(lost).as_py():
-            self._nulled[plan.name] = self._nulled.get(plan.name, 0) + count
+            self.nulled[plan.name] = self.nulled.get(plan.name, 0) + count
             self._samples.setdefault(plan.name, texts.filter(lost)[0].as_py())
         return pa.chunked_array([values.cast(plan.type)])
 

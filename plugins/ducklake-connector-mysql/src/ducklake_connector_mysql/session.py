@@ -15,13 +15,14 @@ from ducklake.api.extraction import Extraction, ExtractRequest, Landed
 from ducklake.api.tables import SourceTable
 from ducklake.errors import DataError, SourceError, did_you_mean
 from ducklake_connector_mysql import wire
+from ducklake_connector_mysql.checksum import checksums
 from ducklake_connector_mysql.declared import DeclaredColumn, columns_of, list_tables, without_transactions
 from ducklake_connector_mysql.decode import Decoder
 from ducklake_connector_mysql.plans import ColumnPlan, escaped, identifier, plan_column, travelling
 from ducklake_connector_mysql.probe import MySqlKeyProbe, is_indexed
 from ducklake_connector_mysql.results import columns_of_result
 from ducklake_connector_mysql.server import ask
-from ducklake_connector_sql.proof import prove_count
+from ducklake_connector_sql.proof import prove_count, prove_values
 from ducklake_connector_sql.selection import select_columns
 from ducklake_connector_sql.steps import Step, begin
 
@@ -104,11 +105,14 @@ class MySqlSession(Session):
             planned = dataclasses.replace(planned, plans=travelling(place, planned.plans, limit))
             tag = f"ducklake {uuid.uuid4().hex}"
             stack.enter_context(self._ending(connection, tag))
-            wire.execute(connection, _statement(connection, request, planned, condition, tag))
+            fields = wire.fields(planned.plans)
+            wire.execute(connection, _statement(connection, request, planned, condition, fields, tag))
             transaction = stack.pop_all()
         self._open.push(transaction)
         decoder = Decoder(place, planned.plans)
         counted: list[int] = []
+        sums = checksums(planned.plans) if request.verify == "full" and planned.engine is None else {}
+        expected: dict[str, Any] = {}
 
         def stream() -> Iterator[pa.RecordBatch]:
             with transaction:
@@ -116,11 +120,17 @@ class MySqlSession(Session):
                 # The server's own count of the rows of this very statement, so of the same view.
                 counted.append(int(query("SELECT FOUND_ROWS()", ())[0][0]))
                 self._running.pop(tag)
+                if sums:
+                    asked = _statement(connection, request, planned, condition, [server for server, _ in sums.values()])
+                    expected.update(zip(sums, ask(connection, escaped(asked))[0], strict=True))
                 self._check_still(connection, request, planned)
 
         def prove(landed: Landed) -> None:
-            if request.verify != "off":
-                prove_count(place, landed, counted[0])
+            if request.verify == "off":
+                return
+            prove_count(place, landed, counted[0])
+            ours = {word: lake for word, (_, lake) in sums.items() if word.partition(" (")[0] not in decoder.nulled}
+            prove_values(place, landed, ours, expected)
 
         return Extraction(
             schema=decoder.schema,
@@ -228,10 +238,17 @@ class MySqlSession(Session):
             raise SourceError(f"{place}: the table was altered while it was read", retryable=True, hint="run the command again")
 
 
-def _statement(connection: Any, request: ExtractRequest, planned: Planned, condition: tuple[str, Sequence[Any]], tag: str) -> str:
-    """The SELECT of the rows, its parameters written out by PyMySQL."""
+def _statement(
+    connection: Any,
+    request: ExtractRequest,
+    planned: Planned,
+    condition: tuple[str, Sequence[Any]],
+    fields: Sequence[str],
+    tag: str = "ducklake",
+) -> str:
+    """A SELECT over the rows that are read, its parameters written out by PyMySQL; the tag shows in the server's list of what runs."""
     conditions = [part for part in (f"({escaped(request.where)}\n)" if request.where else "", condition[0]) if part]
-    statement = escaped(wire.select(planned.plans, planned.source, tag))
+    statement = escaped(f"SELECT /* {tag} */ {', '.join(fields)} FROM {planned.source}")
     if conditions:
         statement = f"{statement} WHERE {' AND '.join(conditions)}"
     with connection.cursor() as cursor:

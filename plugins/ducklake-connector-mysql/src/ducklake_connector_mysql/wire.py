@@ -1,7 +1,7 @@
 """The rows of a SELECT as they come from the server, without an object a value.
 
 PyMySQL logs in and speaks the protocol; here its socket is read in large pieces. A row is a packet: four bytes of
-length and number, then its fields, each with a length of its own. `SELECT` of `statement` asks for rows of which the first
+length and number, then its fields, each with a length of its own. `fields` asks for rows of which the first
 field is one text with all that is short, made of bytes that no UTF-8 ever holds:
 
     FF value FF value ... FE        and FD for a value that is NULL
@@ -42,18 +42,15 @@ class Interrupted(Exception):
     """The server ended a result with an error, or the connection broke; `args` are PyMySQL's."""
 
 
-def select(plans: Sequence[ColumnPlan], source: str, tag: str) -> str:
-    """The statement that the rows are read with, without its condition.
+def fields(plans: Sequence[ColumnPlan]) -> list[str]:
+    """What is asked for: one text of all that is short, then each column that travels beside it.
 
     Args:
         plans: The columns.
-        source: What stands behind FROM.
-        tag: Stands in a comment, by which the server's list of what runs shows whose it is.
     """
     short = [f"IFNULL({plan.expression},{_NULL})" if plan.nulls else plan.expression for plan in plans if plan.parsed is not None]
-    fields = [f"CONCAT({_BEGIN},CONCAT_WS({_BEGIN},{','.join(short)}),{_END})"] if short else []
-    fields += [plan.expression for plan in plans if plan.parsed is None]
-    return f"SELECT /* {tag} */ {', '.join(fields)} FROM {source}"
+    together = [f"CONCAT({_BEGIN},CONCAT_WS({_BEGIN},{','.join(short)}),{_END})"] if short else []
+    return [*together, *(plan.expression for plan in plans if plan.parsed is None)]
 
 
 def execute(connection: Any, statement: str) -> None:
