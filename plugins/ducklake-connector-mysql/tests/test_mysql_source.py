@@ -52,7 +52,8 @@ def test_columns_conditions_and_queries_are_left_to_the_server(database, lake_of
             {"name": "t", "extract": {"exclude": ["secreto"], "where": "estado = 'Activo' -- whatever its case"}},
             {
                 "name": "q",
-                "query": "SELECT MAX(id) AS top, COUNT(*) AS n, SUM(id) AS total, CONCAT(estado, 'ñ') AS e FROM t WHERE estado LIKE '%\\%' GROUP BY estado;",
+                "query": "SELECT MAX(id) AS top, COUNT(*) AS n, SUM(id) AS total, CONCAT(estado, 'ñ') AS e"
+                " FROM t WHERE estado LIKE '%\\%' GROUP BY estado;",
             },
         ]
     )
@@ -64,10 +65,10 @@ def test_columns_conditions_and_queries_are_left_to_the_server(database, lake_of
 
 def test_a_query_has_the_types_of_its_result(database, connector):
     database.execute(
-        "CREATE TABLE t (a tinyint unsigned, b bigint unsigned, c decimal(12,2), d date, e datetime(3), f timestamp(6) null, g time(2), h bit(9), i year,"
-        " j enum('x'), k varchar(10) character set latin1, l longtext, m varbinary(4), n blob, o float)",
-        "INSERT INTO t VALUES (255, 18446744073709551615, -1.10, '2024-02-29', '2024-01-01 00:00:00.001', NULL, '26:00:00', b'100000001', 2024,"
-        " 'x', 'ñ', 'l', x'ff', x'00', 0.1)",
+        "CREATE TABLE t (a tinyint unsigned, b bigint unsigned, c decimal(12,2), d date, e datetime(3), f timestamp(6) null,"
+        " g time(2), h bit(9), i year, j enum('x'), k varchar(10) character set latin1, l longtext, m varbinary(4), n blob, o float)",
+        "INSERT INTO t VALUES (255, 18446744073709551615, -1.10, '2024-02-29', '2024-01-01 00:00:00.001', NULL, '26:00:00',"
+        " b'100000001', 2024, 'x', 'ñ', 'l', x'ff', x'00', 0.1)",
     )
     whole, query = read_table(connector(), "t"), read_table(connector(), "q", query="SELECT * FROM t")
     assert query.to_pylist() == whole.to_pylist()
@@ -83,7 +84,8 @@ def test_rows_longer_than_a_packet_of_the_protocol_and_empty_tables(database, co
         "INSERT INTO bytes VALUES (x'ff'), (NULL)",
     )
     database.execute(
-        "INSERT INTO t VALUES (1, REPEAT(x'00', 16777215), 'x', 'y'), (2, REPEAT(x'ff', 20000000), REPEAT('ñ', 1000000), NULL), (3, NULL, NULL, '')"
+        "INSERT INTO t VALUES (1, REPEAT(x'00', 16777215), 'x', 'y'), (2, REPEAT(x'ff', 20000000), REPEAT('ñ', 1000000), NULL),"
+        " (3, NULL, NULL, '')"
     )
     rows = {row["id"]: row for row in read_table(connector(), "t").to_pylist()}
     assert rows[1]["b"] == bytes(16777215)
@@ -286,6 +288,19 @@ def test_a_window_at_a_time_lands_the_first_load(database, lake_of):
     lake = lake_of([{"name": "t", "extract": {"key_column": "t", "window": "1 month", "mode": "incremental"}}])
     lake.ok("extract", "erp")
     assert lake.query("SELECT count(*), count(DISTINCT id), count(DISTINCT _extraction_id) FROM raw.erp.t") == [[2501, 2501, 4]]
+
+
+def test_what_was_written_is_compared_with_the_server(database, connector):
+    from ducklake.api.extraction import ExtractRequest, Landed
+
+    database.execute("CREATE TABLE t (a int, f float)", "INSERT INTO t VALUES (1, 0.5), (2, NULL)")
+    with connector().open([]) as session:
+        extraction = session.extract(ExtractRequest("t", verify="full"))
+        assert sum(batch.num_rows for batch in extraction.streams[0]) == 2
+    with pytest.raises(DataError, match="the server counts 2 rows, 1 were written"):
+        extraction.prove(Landed(1, {}, lambda expressions: ("",) * len(expressions)))
+    with pytest.raises(DataError, match=r"erp\.t\.a: .*checksum"):
+        extraction.prove(Landed(2, {}, lambda expressions: ("2:0", 1, 0.5, 0.5)))
 
 
 @pytest.mark.parametrize(("host", "mode"), [("127.0.0.1", "disable"), ("::1", "disable"), ("db.example.com", "verify-full")])
