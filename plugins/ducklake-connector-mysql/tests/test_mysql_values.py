@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
@@ -62,6 +63,26 @@ def test_every_type_at_its_worst(database, landed):
             if f"c{at}" in zoned and engine is not None:
                 engine = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=engine)
             assert (arrow, engine) == (expected, expected), (declared, row)
+
+
+def test_the_page_of_types_is_made_of_the_cases():
+    written = Path(__file__).parents[3] / "docs/reference/mysql-types.md"
+    if not written.is_file():
+        pytest.skip("the documentation is part of the repository, not of the package")
+    assert page() in written.read_text(encoding="utf-8")
+
+
+def test_types_of_mariadb_alone_land_as_text(database, connector):
+    if "MariaDB" not in database.execute("SELECT VERSION()")[0][0]:
+        pytest.skip("MySQL has no such types")
+    database.execute(
+        "CREATE TABLE t (u uuid, i inet6, f inet4)",
+        "INSERT INTO t VALUES ('6ba7b810-9dad-11d1-80b4-00c04fd430c8', '::1', '10.0.0.1'), (NULL, NULL, NULL)",
+    )
+    assert read_table(connector(), "t").to_pylist() == [
+        {"u": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "i": "::1", "f": "10.0.0.1"},
+        {"u": None, "i": None, "f": None},
+    ]
 
 
 def test_generated_and_invisible_columns_and_odd_names_land(database, landed):

@@ -107,6 +107,12 @@ def page() -> str:
     """The table of types for the documentation."""
     lines = ["| declared | lands as | for example |", "|---|---|---|"]
     for declared, lands, values in CASES:
-        example = next((literal for literal, _ in values if len(literal) < 30 and "|" not in literal and "x'" not in literal), "")
+        example = next((literal for literal, _ in values if len(literal) < 30 and not set("|`") & set(literal)), "")
         lines.append(f"| `{declared}` | {lands} | {f'`{example}`' if example else ''} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(page())
