@@ -12,7 +12,7 @@ import pytest
 from ducklake.api.extraction import ReadAgain
 from ducklake.errors import DataError
 from ducklake.testing import read_table
-from ducklake_connector_mysql.matrix import CASES
+from ducklake_connector_mysql.matrix import CASES, page
 
 MOMENT = dt.datetime.fromisoformat
 
