@@ -88,7 +88,7 @@ class MySqlSession(Session):
         """Look at the key, open a snapshot and begin to read; see `Session.extract`."""
         place = self._place(request.table)
         if request.state is not None:
-            request = dataclasses.replace(request, as_text=request.as_text | frozenset(request.state["as_text"]))
+            request = dataclasses.replace(request, as_text=request.as_text | frozenset(request.state.get("as_text", ())))
         with ExitStack() as stack:
             connection = stack.enter_context(self._server.connection(place))
             stack.enter_context(self._server.explained(place))
