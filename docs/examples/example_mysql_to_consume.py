@@ -81,9 +81,10 @@ pipelines:
 SHOP = (
     f"CREATE DATABASE {DATABASE}",
     f"USE {DATABASE}",
-    """CREATE TABLE clientes (cli_id INT PRIMARY KEY, cli_nom VARCHAR(80), cli_email VARCHAR(120), fecha_alta VARCHAR(10), activo TINYINT(1),
-                              estado VARCHAR(10), updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6), KEY (updated_at))""",
-    """CREATE TABLE pedidos (pedido_id INT PRIMARY KEY, cliente_id INT, updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6), KEY (updated_at))""",
+    """CREATE TABLE clientes (cli_id INT PRIMARY KEY, cli_nom VARCHAR(80), cli_email VARCHAR(120), fecha_alta VARCHAR(10),
+                              activo TINYINT(1), estado VARCHAR(10), updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6), KEY (updated_at))""",
+    """CREATE TABLE pedidos (pedido_id INT PRIMARY KEY, cliente_id INT,
+                             updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6), KEY (updated_at))""",
     """CREATE TABLE facturas (factura_id INT PRIMARY KEY, cliente_id INT, total DECIMAL(12,2),
                               updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6), KEY (updated_at))""",
     """INSERT INTO clientes (cli_id, cli_nom, cli_email, fecha_alta, activo, estado) VALUES
