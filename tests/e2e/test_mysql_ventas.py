@@ -86,8 +86,8 @@ CONSUME = """
 
 TABLES = (
     (
-        "CREATE TABLE clientes (cli_id INT AUTO_INCREMENT PRIMARY KEY, cli_nom VARCHAR(80) NOT NULL, cli_email VARCHAR(120), fecha_alta DATE,"
-        " activo TINYINT(1), estado ENUM('ACTIVO','INACTIVO','PENDIENTE','DELETED'),"
+        "CREATE TABLE clientes (cli_id INT AUTO_INCREMENT PRIMARY KEY, cli_nom VARCHAR(80) NOT NULL, cli_email VARCHAR(120),"
+        " fecha_alta DATE, activo TINYINT(1), estado ENUM('ACTIVO','INACTIVO','PENDIENTE','DELETED'),"
         " updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6) ON UPDATE NOW(6), KEY (updated_at)) CHARACTER SET utf8mb4"
     ),
     (
@@ -99,8 +99,8 @@ TABLES = (
         " updated_at DATETIME(3) NULL DEFAULT NOW(3)) CHARACTER SET utf8mb4"
     ),
     (
-        "INSERT INTO clientes (cli_nom, cli_email, fecha_alta, activo, estado) VALUES ('Ana', 'ana@example.com', '2024-02-29', 1, 'ACTIVO'),"
-        " ('Íñigo \"el largo\"', NULL, NULL, 0, 'PENDIENTE'), ('Baja', NULL, '2023-01-01', 0, 'DELETED')"
+        "INSERT INTO clientes (cli_nom, cli_email, fecha_alta, activo, estado) VALUES"
+        " ('Ana', 'ana@example.com', '2024-02-29', 1, 'ACTIVO'), ('Íñigo \"el largo\"', NULL, NULL, 0, 'PENDIENTE'), ('Baja', NULL, '2023-01-01', 0, 'DELETED')"
     ),
     "INSERT INTO pedidos (pedido_id, cliente_id, importe, notas) VALUES (18446744073709551615, 1, 0.10, 'dos\nlíneas'), (2, 2, NULL, '')",
     "INSERT INTO facturas (factura_id, pedido_id, total, pdf) VALUES (1, 2, 9999999999.99, x'00ff'), (2, 2, -1, NULL)",

@@ -243,6 +243,26 @@ class Lake:
                     failed.add(plan.pipeline)
         return CommandResult("run", tuple(results), tuple(warnings))
 
+    def test_connection(self, source: str) -> dict[str, Any]:
+        """Reach a source and look at it; nothing is extracted.
+
+        Args:
+            source: Its name.
+
+        Returns:
+            Latency, server, encryption, difference of the clocks, missing rights and tables.
+
+        Raises:
+            ConfigurationError: The source is not configured, or wrongly.
+            SourceError: It cannot be reached or refuses.
+        """
+        from ducklake.plan.extraction import plan_extraction
+        from ducklake.run.diagnose import diagnose
+
+        (plan,) = plan_extraction(self.project, self.manager, [source])
+        with self.open_engine() as engine:
+            return diagnose(plan, self.root, engine, _log)
+
     def plan(self, pipeline: str) -> PipelinePlan:
         """What a pipeline would do; runs nothing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from ducklake.api import ExtractRequest
 from ducklake.api.extraction import ReadAgain
 from ducklake.errors import DataError
-from ducklake_connector_postgresql.matrix import BEYOND_PYTHON, CASES, EXTENSIONS, INVALID, NEWER
+from ducklake_connector_postgresql.matrix import BEYOND_PYTHON, CASES, EXTENSIONS, INVALID, NEWER, page
 
 ALL = [*CASES, *NEWER, *EXTENSIONS]
 
@@ -119,3 +120,10 @@ def test_wide_and_empty_values_in_one_table(database):
     lake.ok("extract", "erp")
     rows = database.execute("SELECT n, md5(a), md5(b), length(a), length(b) FROM t ORDER BY n")
     assert lake.query("SELECT n, md5(a), md5(b), length(a), octet_length(b) FROM raw.erp.t ORDER BY n") == [list(row) for row in rows]
+
+
+def test_the_page_of_types_is_made_of_the_cases():
+    docs = Path(__file__).resolve().parents[3] / "docs/reference/postgresql-types.md"
+    if not docs.is_file():
+        pytest.skip("the documentation is not part of the wheel")
+    assert docs.read_text(encoding="utf-8").endswith(f"\n\n{page()}")

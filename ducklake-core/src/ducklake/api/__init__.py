@@ -17,7 +17,7 @@ SUPPORTED_API_VERSIONS = frozenset({1})
 """The versions that this core takes: the current and the previous one."""
 
 if TYPE_CHECKING:
-    from ducklake.api.connector import Connector, ConnectorContext, RowsConnector, Session
+    from ducklake.api.connector import Connector, ConnectorContext, Diagnosis, RowsConnector, Session
     from ducklake.api.engine import (
         ColumnStatistics,
         Engine,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         StagedFiles,
     )
     from ducklake.api.events import QualityFailure, RunEvent, SchemaChange, StepEvent
-    from ducklake.api.extraction import Extraction, ExtractRequest, Overlap
+    from ducklake.api.extraction import Extraction, ExtractRequest, Landed, Overlap, ReadAgain, Window
     from ducklake.api.options import NoOptions, OptionError, Options
     from ducklake.api.parse import ParsedSql, SqlSyntaxError, parse_expression, parse_select
     from ducklake.api.quality import CheckResult, QualityCheck
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ducklake.api.writer import StorageWriter
 
 _HOMES = {
-    "connector": ("Connector", "ConnectorContext", "RowsConnector", "Session"),
+    "connector": ("Connector", "ConnectorContext", "Diagnosis", "RowsConnector", "Session"),
     "engine": (
         "ColumnStatistics",
         "Engine",
@@ -60,7 +60,7 @@ _HOMES = {
         "StagedFiles",
     ),
     "events": ("QualityFailure", "RunEvent", "SchemaChange", "StepEvent"),
-    "extraction": ("ExtractRequest", "Extraction", "Overlap"),
+    "extraction": ("ExtractRequest", "Extraction", "Landed", "Overlap", "ReadAgain", "Window"),
     "options": ("NoOptions", "OptionError", "Options"),
     "parse": ("ParsedSql", "SqlSyntaxError", "parse_expression", "parse_select"),
     "quality": ("CheckResult", "QualityCheck"),
@@ -93,6 +93,7 @@ __all__ = [
     "Connector",
     "ConnectorContext",
     "ConnectorRegistrar",
+    "Diagnosis",
     "Engine",
     "EngineError",
     "EngineRegistrar",
@@ -101,6 +102,7 @@ __all__ = [
     "Extraction",
     "ExtractRequest",
     "FileSpec",
+    "Landed",
     "NoOptions",
     "OptionError",
     "Options",
@@ -110,6 +112,7 @@ __all__ = [
     "QualityCheck",
     "QualityCheckRegistrar",
     "QualityFailure",
+    "ReadAgain",
     "Relation",
     "RowsConnector",
     "RunEvent",
@@ -129,6 +132,7 @@ __all__ = [
     "TransformContext",
     "TransformRegistrar",
     "UnknownColumn",
+    "Window",
     "WriterRegistrar",
     "literal",
     "parse_expression",

@@ -52,6 +52,25 @@ class ConnectorContext:
         return self.project / Path(path).expanduser()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `test-connection` shows of a source besides that it answers.
+
+    Attributes:
+        server: What answers, for example `PostgreSQL 15.2`.
+        tls: How the connection is encrypted, for example `TLSv1.3`, or `none`; None where that means nothing.
+        clock_difference: Seconds by which the source's clock is ahead of ours; None where it has none.
+        missing_rights: What the user lacks, and what would give it, a line each.
+        tables: Names of the tables that are offered.
+    """
+
+    server: str | None = None
+    tls: str | None = None
+    clock_difference: float | None = None
+    missing_rights: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
 class Session(abc.ABC):
     """An open connection to a source, over all tables of one run. Used as a context manager."""
 
@@ -137,6 +156,15 @@ class Connector(Configured, abc.ABC, Generic[OptionsT]):
         Raises:
             SourceError: The source cannot be reached or refuses.
         """
+
+    def diagnose(self) -> Diagnosis:
+        """Look at a source that `validate_connection` has reached; a connector says what it knows.
+
+        Raises:
+            SourceError: The source cannot be reached or refuses.
+        """
+        with self.open(()) as session:
+            return Diagnosis(tables=tuple(table.name for table in session.tables()))
 
     @abc.abstractmethod
     def open(self, requests: Sequence[str]) -> Session:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 api = 1
 
+_ROW_GROUP_BYTES = 48 * 2**20
+"""Wide rows close a row group before it has all its rows: it is held in memory until then."""
+
 _WIDE_INTEGERS = {"HUGEINT", "UHUGEINT"}
 _NOT_FOR_PARQUET = re.compile(r"\b(INTERVAL|TIME WITH TIME ZONE|HUGEINT|UHUGEINT|BIGNUM|VARIANT)\b")
 
@@ -122,6 +125,7 @@ class DuckDBSession(EngineSession):
             "FORMAT parquet",
             f"COMPRESSION {spec.compression}",
             f"ROW_GROUP_SIZE {int(spec.row_group_rows)}",
+            f"ROW_GROUP_SIZE_BYTES {_ROW_GROUP_BYTES}",
             "RETURN_STATS",
         ]
         if spec.file_size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ducklake.api.connector import Connector, Session
+from ducklake.api.connector import Connector, Diagnosis, Session
 from ducklake_connector_postgresql.options import PostgresqlOptions
 
 
@@ -22,6 +22,12 @@ class PostgresqlConnector(Connector[PostgresqlOptions]):
         from ducklake_connector_postgresql.connect import connect
 
         connect(self.options.connection, self.context, self.context.source).close()
+
+    def diagnose(self) -> Diagnosis:
+        """Version, encryption, clock, rights and tables; see `Connector.diagnose`."""
+        from ducklake_connector_postgresql.diagnosis import diagnose
+
+        return diagnose(self)
 
     def open(self, requests: Sequence[str]) -> Session:
         """Connect, and list the tables once for the whole run.

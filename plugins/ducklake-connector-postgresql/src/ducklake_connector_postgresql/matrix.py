@@ -177,3 +177,19 @@ BEYOND_PYTHON = [
     ("timestamp", "'290000-12-31 23:59:59.999999'", "290000-12-31 23:59:59.999999"),
     ("timestamptz", "'20000-01-01 10:00:00+00'", "20000-01-01 10:00:00+00"),
 ]
+
+
+def page() -> str:
+    """The table of types for the documentation."""
+    lines = ["| declared | lands as | for example |", "|---|---|---|"]
+    for case in (*CASES, *NEWER, *EXTENSIONS):
+        plain = (literal for literal, _ in case.values if len(literal) < 40 and not set("|`\n\r\t") & set(literal))
+        example = next(plain, "")
+        lines.append(f"| `{case.declared}` | {case.lands} | {f'`{example}`' if example else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(page())
