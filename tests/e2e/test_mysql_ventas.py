@@ -100,7 +100,8 @@ TABLES = (
     ),
     (
         "INSERT INTO clientes (cli_nom, cli_email, fecha_alta, activo, estado) VALUES"
-        " ('Ana', 'ana@example.com', '2024-02-29', 1, 'ACTIVO'), ('Íñigo \"el largo\"', NULL, NULL, 0, 'PENDIENTE'), ('Baja', NULL, '2023-01-01', 0, 'DELETED')"
+        " ('Ana', 'ana@example.com', '2024-02-29', 1, 'ACTIVO'),"
+        " ('Íñigo \"el largo\"', NULL, NULL, 0, 'PENDIENTE'), ('Baja', NULL, '2023-01-01', 0, 'DELETED')"
     ),
     "INSERT INTO pedidos (pedido_id, cliente_id, importe, notas) VALUES (18446744073709551615, 1, 0.10, 'dos\nlíneas'), (2, 2, NULL, '')",
     "INSERT INTO facturas (factura_id, pedido_id, total, pdf) VALUES (1, 2, 9999999999.99, x'00ff'), (2, 2, -1, NULL)",

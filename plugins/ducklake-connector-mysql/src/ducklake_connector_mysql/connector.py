@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ducklake.api.connector import Connector, Session
+from ducklake.api.connector import Connector, Diagnosis, Session
 from ducklake.api.options import Options
 from ducklake_connector_mysql.options import MySqlOptions
 
@@ -25,6 +25,13 @@ class MySqlConnector(Connector[MySqlOptions]):
 
         with Server(self.options.connection, self.context).connection(self.context.source):
             pass
+
+    def diagnose(self) -> Diagnosis:
+        """Version, encryption, clock, rights and tables; see `Connector.diagnose`."""
+        from ducklake_connector_mysql.diagnosis import diagnose
+        from ducklake_connector_mysql.server import Server
+
+        return diagnose(Server(self.options.connection, self.context), self.context.source, self.options.connection.database)
 
     def open(self, requests: Sequence[str]) -> Session:
         """List the tables once for the whole run.
