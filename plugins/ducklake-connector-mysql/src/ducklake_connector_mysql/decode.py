@@ -149,7 +149,6 @@ class Decoder:
 
     def _finished(self, plan: ColumnPlan, column: pa.ChunkedArray) -> pa.ChunkedArray:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         if column.type == plan.type:
             return column
@@ -157,6 +156,8 @@ class Decoder:
             parsed = column
             column = self._converted(plan, column, lambda: pa.chunked_array([_restored(chunk) for chunk in parsed.chunks], pa.binary()))
         if plan.type == pa.bool_():
+            import pyarrow.compute as pc
+
             if pc.any(pc.or_(pc.less(column, 0), pc.greater(column, 1))).as_py():
                 value = next(value for value in column.to_pylist() if value not in (0, 1, None))
                 raise self._unfit(plan, f"it holds {value}")
