@@ -101,8 +101,8 @@ def columns_of(query: Query, database: str, table: str) -> tuple[DeclaredColumn,
     )
 
 
-def without_transactions(query: Query, database: str, table: str) -> str | None:
-    """The table's storage engine, if it knows no transactions (MyISAM, Aria, MEMORY); None otherwise, also for views.
+def engine_of(query: Query, database: str, table: str) -> tuple[str | None, bool]:
+    """The table's storage engine (None for a view), and whether it knows transactions; MyISAM, Aria and MEMORY do not.
 
     Args:
         query: Runs statements.
@@ -110,6 +110,6 @@ def without_transactions(query: Query, database: str, table: str) -> str | None:
         table: Its name.
     """
     for engine, transactions in query(_ENGINES, [database, table]):
-        if engine is not None and transactions != "YES":
-            return str(engine)
-    return None
+        if engine is not None:
+            return str(engine), transactions == "YES"
+    return None, True

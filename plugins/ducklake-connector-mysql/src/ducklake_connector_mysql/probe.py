@@ -45,7 +45,7 @@ class MySqlKeyProbe(KeyProbe):
         source: What stands behind FROM.
         column: The key column.
         kind: Its lake type.
-        engine: The table's storage engine, if it knows no transactions.
+        engine: The table's storage engine; None for a view or a query.
         notes: Remarks for the first extraction.
     """
 
@@ -91,8 +91,8 @@ class MySqlKeyProbe(KeyProbe):
 
         span = max(lookback, TIME_LOOKBACK) if isinstance(lookback, dt.timedelta) else TIME_LOOKBACK
         late = f"rows count as late for {int(span.total_seconds() // 60)} minutes"
-        if self._engine is not None:
-            return Horizon(probe.clock - span, note=f"its engine {self._engine} knows no transactions: {late}")
+        if self._engine not in (None, "InnoDB"):
+            return Horizon(probe.clock - span, note=f"its engine {self._engine} is not InnoDB, so open transactions are not seen: {late}")
         try:
             oldest, replica = self._query(_OLDEST, ())[0][0], self._query(_REPLICA, ())
         except pymysql.MySQLError as error:

@@ -16,7 +16,7 @@ from ducklake.api.tables import SourceTable
 from ducklake.errors import DataError, SourceError, did_you_mean
 from ducklake_connector_mysql import wire
 from ducklake_connector_mysql.checksum import checksums
-from ducklake_connector_mysql.declared import DeclaredColumn, columns_of, list_tables, without_transactions
+from ducklake_connector_mysql.declared import DeclaredColumn, columns_of, engine_of, list_tables
 from ducklake_connector_mysql.decode import Decoder
 from ducklake_connector_mysql.plans import ColumnPlan, escaped, identifier, plan_column, travelling
 from ducklake_connector_mysql.probe import MySqlKeyProbe, is_indexed
@@ -44,7 +44,8 @@ class Planned:
         source: What stands behind FROM.
         declared: Its columns as declared.
         plans: Those that are read.
-        engine: The table's storage engine, if it knows no transactions.
+        engine: The table's storage engine; None for a view or a query.
+        transactional: Whether it knows transactions.
         notes: Remarks for the user.
     """
 
@@ -52,6 +53,7 @@ class Planned:
     declared: tuple[DeclaredColumn, ...]
     plans: tuple[ColumnPlan, ...]
     engine: str | None
+    transactional: bool
     notes: tuple[str, ...]
 
 
@@ -111,7 +113,7 @@ class MySqlSession(Session):
         self._open.push(transaction)
         decoder = Decoder(place, planned.plans)
         counted: list[int] = []
-        sums = checksums(planned.plans) if request.verify == "full" and planned.engine is None else {}
+        sums = checksums(planned.plans) if request.verify == "full" and planned.transactional else {}
         expected: dict[str, Any] = {}
 
         def stream() -> Iterator[pa.RecordBatch]:
@@ -186,14 +188,15 @@ class MySqlSession(Session):
 
     def _plan(self, connection: Any, request: ExtractRequest) -> Planned:
         table, place, query = request.table, self._place(request.table), functools.partial(ask, connection)
-        engine, certain = None, False
+        engine, transactional, certain = None, True, False
         if request.query is not None:
             source = f"({request.query.strip().rstrip(';')}\n) AS q"
             declared = columns_of_result(connection, source)
         elif table in self._tables:
             source = f"{identifier(self._database)}.{identifier(table)}"
             declared = columns_of(query, self._database, table)
-            engine, certain = without_transactions(query, self._database, table), self._tables[table] == "table"
+            engine, transactional = engine_of(query, self._database, table)
+            certain = self._tables[table] == "table"
         else:
             raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"), code="no_such_table")
         if not declared:
@@ -211,9 +214,9 @@ class MySqlSession(Session):
             if column.name in kept
         )
         notes += [plan.note for plan in plans if plan.note]
-        if engine is not None:
+        if not transactional:
             notes.append(f"its engine {engine} knows no snapshots: the table was locked against changes while it was read")
-        return Planned(source, declared, plans, engine, tuple(notes))
+        return Planned(source, declared, plans, engine, transactional, tuple(notes))
 
     def _look(self, connection: Any, request: ExtractRequest, place: str) -> Step:
         planned = self._plan(connection, request)
