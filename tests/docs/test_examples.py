@@ -13,12 +13,17 @@ EXAMPLES = sorted((ROOT / "docs/examples").glob("*.py"))
 PRINTS = {
     "example_csv_pipeline.py": ["Centro 2 17.50", "Norte 2 16.00"],
     "example_custom_transformation.py": ["1 ada lovelace al", "2 grace hopper gh"],
+    "example_mysql_to_consume.py": ["Ana 2 10.30", "raw.mysql_ventas.pedidos: empty, 0 rows", "Ana María 2 10.30", "Íñigo 2 105.00"],
 }
+NEEDS = {"example_mysql_to_consume.py": ("mysql_url", "DUCKLAKE_TEST_MYSQL_URL")}
+"""The server that an example needs: the fixture that finds one, and the variable by which the example does."""
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
-def test_example_runs(script, tmp_path):
-    ran = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+def test_example_runs(script, tmp_path, request):
+    fixture, variable = NEEDS.get(script.name, (None, ""))
+    server = {variable: request.getfixturevalue(fixture)} if fixture else {}
+    ran = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment(server), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for line in PRINTS[script.name]:
         assert line in ran.stdout.splitlines()

@@ -13,7 +13,7 @@ from ducklake.plugins.manager import PluginManager
 
 TEMPLATES = Path(str(files("ducklake") / "templates/project"))
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLES = {"ERP_USER": "reader", "ERP_PASSWORD": "secret-word"}
+VARIABLES = {"ERP_USER": "reader", "ERP_PASSWORD": "secret-word", "MYSQL_HOST": "h", "MYSQL_USER": "u", "MYSQL_PASSWORD": "p"}
 
 
 def config_of(tmp_path, ending):
@@ -86,9 +86,11 @@ def test_the_example_names_every_option_of_core_and_of_the_plugins(name):
     assert set(properties_in(defs[name], defs, set())) - set(keys_in(node.value)) - in_words == set()
 
 
-def test_the_brief_stands_in_the_examples_with_its_connectors_as_comments():
+def test_the_brief_stands_in_the_examples_with_connectors_to_come_as_comments():
     text = (TEMPLATES / "config/sources.yaml.example").read_text(encoding="utf-8")
-    for line in ("type: mysql", "type: sftp", "password: ${MYSQL_PASSWORD}", "key_column: updated_at", "path: /exports/*.csv"):
+    for line in ("type: mysql", "password: ${MYSQL_PASSWORD}", "key_column: updated_at"):
+        assert any(not row.lstrip().startswith("#") and line in row for row in text.splitlines())
+    for line in ("type: sftp", "path: /exports/*.csv"):
         assert any(row.startswith("  #") and line in row for row in text.splitlines())
 
 
