@@ -97,6 +97,14 @@ class Deaf(ParquetWriter):
 hostile("test_pairs_of_metadata_are_kept", Deaf)
 
 
+class Careless(ParquetWriter):
+    def examine(self, path):
+        return dataclasses.replace(super().examine(path), sound=True)
+
+
+hostile("test_a_changed_byte_is_noticed", Careless)
+
+
 class Trusting(ParquetWriter):
     def metadata(self, path):
         try:

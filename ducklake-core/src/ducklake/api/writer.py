@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -50,20 +51,19 @@ class StorageWriter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def complete(self, path: Path, metadata: Mapping[str, str]) -> str:
-        """Add key-value pairs to a finished file that nobody reads yet, and a digest by which `examine` knows it again.
+    def complete(self, path: Path, metadata: Mapping[str, str]) -> str | None:
+        """Add key-value pairs to a finished file that nobody reads yet, and if the format can a digest by which `examine` knows it again.
 
         Args:
             path: A file out of `stage`.
             metadata: The pairs; a key that is there already is replaced.
 
         Returns:
-            The sha256 of the whole file as it is now, in hex.
+            The sha256 of the whole file as it is now, in hex, where that came out on the way; None lets core read the file for it.
         """
 
-    @abc.abstractmethod
     def examine(self, path: Path) -> Examination:
-        """Read a whole file, and compare it with the digest that `complete` noted in it.
+        """Read a whole file, and compare it with the digest that `complete` noted in it, if it did.
 
         Args:
             path: A file of this format.
@@ -71,6 +71,8 @@ class StorageWriter(abc.ABC):
         Raises:
             DataError: It is no whole file of this format.
         """
+        with path.open("rb") as file:
+            return Examination(hashlib.file_digest(file, "sha256").hexdigest(), None)
 
     @abc.abstractmethod
     def metadata(self, path: Path) -> Mapping[str, str]:

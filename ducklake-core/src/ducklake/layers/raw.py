@@ -24,7 +24,7 @@ from ducklake.catalog.queries import is_committed
 from ducklake.catalog.records import ExtractionRecord, FileRecord, StatisticsRecord
 from ducklake.catalog.store import Catalog
 from ducklake.layers.names import file_name, file_number, lock_key, partition
-from ducklake.layers.store import LakePaths, disk_errors, make_folder, put_new, remove_tree, sync_file, sync_folder, write_json
+from ducklake.layers.store import LakePaths, digest, disk_errors, make_folder, put_new, remove_tree, sync_file, sync_folder, write_json
 
 COMMIT_FILE = "commit.json"
 """The record beside finished files; its presence means that the landing can be finished by anyone."""
@@ -78,7 +78,7 @@ def complete_files(
             dict(last) if part == len(staged.files) else {}
         )
         with disk_errors(file.path):
-            sha256 = writer.complete(file.path, pairs)
+            sha256 = writer.complete(file.path, pairs) or digest(file.path)
             sync_file(file.path)
             done.append((file.path, FileRecord("", file.rows, file.path.stat().st_size, sha256, part)))
     return tuple(done)

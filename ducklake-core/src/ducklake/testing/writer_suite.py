@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -134,6 +135,27 @@ class WriterTests(Suite):
         found = {key: pairs.get(key) for key in wanted}
         assert found == wanted, f"the pairs are {str(found)[:200]}"
         same_rows(engine_session.fetch(text_of(self._scan(staged))), engine_session.fetch(text_of(every_type())), "rows after complete()")
+
+    def test_a_changed_byte_is_noticed(self, engine_session: EngineSession, tmp_path: Path) -> None:
+        """`examine` gives the digest of the file, and never calls sound what is not."""
+        from ducklake.errors import DataError
+
+        writer = self.case.writer()
+        path = self._stage(engine_session, "SELECT range AS n FROM range(1000)", tmp_path).files[0].path
+        told = writer.complete(path, {"k": "v"})
+        seen = writer.examine(path)
+        content = path.read_bytes()
+        assert seen.sha256 == hashlib.sha256(content).hexdigest(), "examine() gives another sha256 than the file has"
+        assert told in (None, seen.sha256), f"complete() says that the sha256 is {told}"
+        assert seen.sound is not False, "examine() calls a file damaged that complete() has just finished"
+        for at in (len(content) // 3, len(content) - 40):
+            changed = bytearray(content)
+            changed[at] ^= 1
+            path.write_bytes(changed)
+            try:
+                assert writer.examine(path).sound is not True, f"byte {at} was changed, and the file is called sound"
+            except DataError:
+                continue
 
     def test_half_a_file_is_refused(self, engine_session: EngineSession, tmp_path: Path) -> None:
         """A file that a killed process has left is known for what it is."""
