@@ -142,7 +142,9 @@ class Binder:
             selection = Selection(entry.snapshots, entry.first, entry.last)
             other = next((known for known in inputs if known.ref == ref and known.selection != selection), None)
             if other is not None:
-                message = f"{ref} is read twice, once as {other.selection} and once as {selection}; only one of them is possible in a pipeline"
+                message = (
+                    f"{ref} is read twice, once as {other.selection} and once as {selection}; only one of them is possible in a pipeline"
+                )
                 problems.append(pipeline.config.node.problem("invalid_value", message, *pipeline.config.input_path(index), "snapshots"))
             inputs.append(PlannedInput(ref, entry.alias or entry.table, selection))
         for place, step in enumerate(pipeline.steps):
