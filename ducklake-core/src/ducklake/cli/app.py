@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, Entry] = dict(
         _own("demo", "Watch a whole lake work, on generated data.", "Start"),
         _own("validate", "Check all configuration; no source is touched.", "Configure"),
         _own("config", "Print the JSON Schema of the configuration.", "Configure"),
-        _own("plugins", "List what is installed, and why something is broken; make new ones.", "Configure"),
+        _own("plugins", "List what is installed, why one is broken; make new ones.", "Configure"),
         _own("extract", "Copy tables of sources into raw.", "Work"),
         _own("run", "Run pipelines: raw to staging to consume, checked.", "Work"),
         _own("plan", "Show what a pipeline would do, without doing it.", "Work"),
