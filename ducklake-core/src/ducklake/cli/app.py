@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, Entry] = dict(
         _own("demo", "Watch a whole lake work, on generated data.", "Start"),
         _own("validate", "Check all configuration; no source is touched.", "Configure"),
         _own("config", "Print the JSON Schema of the configuration.", "Configure"),
-        _own("plugins", "List what is installed, and why something is broken.", "Configure"),
+        _own("plugins", "List what is installed, why one is broken; make new ones.", "Configure"),
         (
             "test-connection",
             Entry("ducklake.cli.commands.test_connection:command", "Reach a source: latency, encryption, rights, tables.", "Configure"),
