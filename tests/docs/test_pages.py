@@ -25,7 +25,7 @@ PIPELINE = {
     "source": {"layer": "staging", "domain": "d", "table": "t"},
     "destination": {"layer": "consume", "use_case": "bi", "table": "t"},
 }
-VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret"}
+VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret", "MYSQL_PASSWORD": "another"}
 
 
 def slug(heading: str) -> str:
