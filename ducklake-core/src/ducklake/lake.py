@@ -165,6 +165,7 @@ class Lake:
         full: bool = False,
         progress: ProgressCallback | None = None,
         wait: float | None = None,
+        jobs: int = 1,
     ) -> CommandResult:
         """Land sources in raw.
 
@@ -175,6 +176,7 @@ class Lake:
             full: Read everything anew, also where increments are extracted; raw keeps the earlier files.
             progress: Told how far things are.
             wait: Seconds to wait for a table in use; by default the lake's own.
+            jobs: Tables that are extracted at once.
 
         Returns:
             A result a table; failures are results too.
@@ -183,7 +185,7 @@ class Lake:
             ConfigurationError: The configuration is wrong; nothing was done.
         """
         from ducklake.plan.extraction import plan_extraction
-        from ducklake.run.source import extract_source
+        from ducklake.run.jobs import extract_sources
 
         names, skipped, warnings = self._sources(sources, all)
         plans = plan_extraction(self.project, self.manager, names, tables)
@@ -191,8 +193,7 @@ class Lake:
         event = RunEvent("extract", tuple(names))
         results: list[TableResult] = [*skipped]
         with self._observed(event, results):
-            for plan in plans:
-                results.extend(extract_source(context, plan, tables, anew=full))
+            results.extend(extract_sources(context, plans, tables, anew=full, jobs=jobs))
         return CommandResult("extract", tuple(results), tuple(warnings))
 
     def run(

@@ -120,6 +120,14 @@ def test_a_query_is_a_table(database):
     assert rows(lake, "SELECT id, doble, n FROM raw.erp.dobles ORDER BY id") == [[1, "3.00", 1.50], [2, "5.00", 2.50], [3, "2.00", 1.00]]
 
 
+def test_many_tables_at_once(database):
+    database.execute(*(f"CREATE TABLE t{at} AS SELECT {at} AS n FROM generate_series(0, {at})" for at in range(12)))
+    lake = database.lake([*(f"t{at}" for at in range(12)), "missing"])
+    outcome = lake.fails(1, "extract", "erp", "--jobs", "3", "--json")
+    assert {result["table"]: result["rows"] for result in outcome.results} == {**{f"t{at}": at + 1 for at in range(12)}, "missing": 0}
+    assert [error["message"] for error in outcome.errors] == ["erp.missing: no such table"]
+
+
 def test_a_query_may_not_write(database):
     database.execute("CREATE TABLE t (id int)", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'INSERT INTO t VALUES (1) RETURNING id'")
     lake = database.lake([{"name": "q", "query": "SELECT f() AS x"}])

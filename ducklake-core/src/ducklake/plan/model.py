@@ -240,7 +240,13 @@ class TablePlan:
         """
         asked = self.request or ExtractRequest(table)
         return dataclasses.replace(
-            asked, table=table, mode=self.mode, batch_size=self.batch_size, key_column=self.key_column, lookback=self.lookback
+            asked,
+            table=table,
+            query=asked.query if self.is_query(table) else None,
+            mode=self.mode,
+            batch_size=self.batch_size,
+            key_column=self.key_column,
+            lookback=self.lookback,
         )
 
 

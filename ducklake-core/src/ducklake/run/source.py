@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from ducklake.run.context import RunContext
 
 
-def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = (), *, anew: bool = False) -> Iterator[TableResult]:
+def extract_source(
+    context: RunContext,
+    plan: SourcePlan,
+    only: Sequence[str] = (),
+    *,
+    anew: bool = False,
+    claim: Callable[[str | None], bool] = lambda table: True,
+) -> Iterator[TableResult]:
     """Extract the tables of one source; a source that cannot be opened is one failed result.
 
     Args:
@@ -34,6 +41,7 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
         plan: The source, its connector and what is to be extracted.
         only: Names or patterns of tables (`--table`); empty means all that the plan names.
         anew: Read everything, also what is extracted in increments.
+        claim: Whether a table is this call's to extract; others may go through the same source at the same time.
 
     Yields:
         A result a table.
@@ -45,11 +53,14 @@ def extract_source(context: RunContext, plan: SourcePlan, only: Sequence[str] = 
             source, offered = retrying(lambda: _opened(context, plan, stack), retries, _again(context))
         except BaseException as error:
             result = failed_result(context, error, place=plan.source, seconds=time.monotonic() - begun)
-            yield dataclasses.replace(result, source=plan.source)
+            if claim("\0open"):
+                yield dataclasses.replace(result, source=plan.source)
             if isinstance(error, KeyboardInterrupt):
                 raise
             return
         for table, settings in _selected(plan, offered, only):
+            if not claim(table):
+                continue
             if settings is None:
                 yield TableResult(
                     "empty",

@@ -25,6 +25,7 @@ def command(
         list[str] | None, typer.Option("--table", metavar="TABLE", show_default=False, help="Only this table; may be repeated.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything anew, also where increments are extracted.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, metavar="N", help="Extract so many tables at once.")] = 1,
     wait: Wait = 0,
 ) -> None:
     """Copy tables of sources into raw, each as a whole or not at all.
@@ -37,10 +38,11 @@ def command(
         everything: Whether to take all.
         tables: Only these.
         full: Whether to begin anew.
+        jobs: Tables at once.
         wait: Seconds.
     """
     one_of("sources", sources, everything)
     lake = cli.lake(wait=wait)
     with watched(cli) as progress:
-        result = lake.extract(*(sources or ()), all=everything, tables=tuple(tables or ()), full=full, progress=progress)
+        result = lake.extract(*(sources or ()), all=everything, tables=tuple(tables or ()), full=full, progress=progress, jobs=jobs)
     finish(cli, result)
