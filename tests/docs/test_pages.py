@@ -25,6 +25,7 @@ PIPELINE = {
     "source": {"layer": "staging", "domain": "d", "table": "t"},
     "destination": {"layer": "consume", "use_case": "bi", "table": "t"},
 }
+<<<<<<< HEAD
 VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret", "API_URL": "http://localhost", "API_TOKEN": "a secret"}
 
 
@@ -37,6 +38,9 @@ from ducklake.api import hookimpl
 def register_connectors(register):
     register({})
 """
+=======
+VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret", "MYSQL_PASSWORD": "another"}
+>>>>>>> mysql
 
 
 def slug(heading: str) -> str:

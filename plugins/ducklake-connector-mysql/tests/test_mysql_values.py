@@ -17,6 +17,11 @@ from ducklake_connector_mysql.matrix import CASES, page
 MOMENT = dt.datetime.fromisoformat
 
 
+def rows(lake, sql):
+    """The rows of a SELECT over the lake, in this process."""
+    return [list(row) for row in lake.lake.query(sql).rows]
+
+
 @pytest.fixture
 def landed(database, lake_project):
     """Land the tables of the test's database and say what the lake shows of them."""
@@ -93,7 +98,7 @@ def test_generated_and_invisible_columns_and_odd_names_land(database, landed):
     )
     lake, outcome = landed()
     assert outcome.exit_code == 0, outcome
-    assert lake.query('SELECT * EXCLUDE (_ingestion_timestamp, _source_name, _extraction_id) FROM raw.erp."Pe`di%s dos"') == [
+    assert rows(lake, 'SELECT * EXCLUDE (_ingestion_timestamp, _source_name, _extraction_id) FROM raw.erp."Pe`di%s dos"') == [
         [1, 2, 2, 5, "theirs", "x"]
     ]
 
@@ -143,12 +148,12 @@ def test_impossible_dates_land_nothing_or_text_or_null_as_the_policy_says(zeros,
 
     lake, outcome = landed("t", on_invalid="text")
     assert outcome.exit_code == 0, outcome
-    assert lake.query(f"SELECT {', '.join(ZERO)} FROM raw.erp.t WHERE id = 1") == [[text for _, _, text in ZERO.values()]]
+    assert rows(lake, f"SELECT {', '.join(ZERO)} FROM raw.erp.t WHERE id = 1") == [[text for _, _, text in ZERO.values()]]
 
     lake, outcome = landed("t", on_invalid={"*": "null", "a": "text"})
     assert outcome.exit_code == 0, outcome
     names = ", ".join(f"CAST({name} AS VARCHAR)[:10]" for name in ZERO)
-    assert lake.query(f"SELECT {names} FROM raw.erp.t WHERE _extraction_id = (SELECT max(_extraction_id) FROM raw.erp.t) ORDER BY id") == [
+    assert rows(lake, f"SELECT {names} FROM raw.erp.t WHERE _extraction_id = (SELECT max(_extraction_id) FROM raw.erp.t) ORDER BY id") == [
         ["0000-00-00", *[None] * 6],
         ["2024-01-02"] * 7,
     ]
