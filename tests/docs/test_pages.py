@@ -25,8 +25,13 @@ PIPELINE = {
     "source": {"layer": "staging", "domain": "d", "table": "t"},
     "destination": {"layer": "consume", "use_case": "bi", "table": "t"},
 }
-<<<<<<< HEAD
-VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret", "API_URL": "http://localhost", "API_TOKEN": "a secret"}
+VARIABLES = {
+    "ERP_USER": "u",
+    "ERP_PASSWORD": "a secret",
+    "API_URL": "http://localhost",
+    "API_TOKEN": "a secret",
+    "MYSQL_PASSWORD": "another",
+}
 
 
 CLASS = r"class (\w+)[(]RowsConnector"
@@ -38,9 +43,6 @@ from ducklake.api import hookimpl
 def register_connectors(register):
     register({})
 """
-=======
-VARIABLES = {"ERP_USER": "u", "ERP_PASSWORD": "a secret", "MYSQL_PASSWORD": "another"}
->>>>>>> mysql
 
 
 def slug(heading: str) -> str:
