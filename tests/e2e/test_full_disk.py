@@ -57,7 +57,7 @@ def test_a_full_disk_changes_no_table_and_a_later_run_goes_on(lake_project: Make
 
     lake.write({"a.csv": "id\n2\n"})
     fill(small_disk / "filler")
-    for words in (("extract", "s"), ("run", "p")):
+    for words in (("extract", "s"), ("run", "p", "--full-refresh")):
         outcome = lake.fails(1, *words, "--json")
         assert str(small_disk) in outcome.errors[0]["message"]
         assert "No space left" in outcome.errors[0]["message"]

@@ -12,12 +12,15 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Collection
 
 from ducklake.cli.invocation import Invocation
 
 PATIENCE = 5.0
 """Seconds that a command has to end in order."""
+ECHO = 0.5
+"""Seconds in which a further signal is the same one: `timeout` and shells send theirs to a process and then to its group."""
 
 
 def watch(cli: Invocation) -> None:
@@ -62,14 +65,17 @@ def leave(cli: Invocation) -> None:
 
 
 def _listen(cli: Invocation, reader: int, numbers: Collection[int]) -> None:
-    heard = 0
+    first: float | None = None
     while True:
         for number in os.read(reader, 64):
             if number not in numbers:
                 continue
-            heard += 1
-            if heard > 1:
-                _give_up(cli)
+            now = time.monotonic()
+            if first is not None:
+                if now - first > ECHO:
+                    _give_up(cli)
+                continue
+            first = now
             cli.signal = number
             last = threading.Timer(PATIENCE, _give_up, [cli])
             last.daemon = True

@@ -50,7 +50,10 @@ def run_query(paths: LakePaths, manager: PluginManager, session: EngineSession, 
         raise ConfigurationError(f"query: {error}", hint=hint, code="query") from error
     wanted = _distinct([table for table in tables.values() if _mentioned(table, sql)], sql)
     for table in wanted:
-        session.define(table.ref, scan_table(paths, manager.writer(table.format).cls(), table))
+        try:
+            session.define(table.ref, scan_table(paths, manager.writer(table.format).cls(), table))
+        except EngineError as error:
+            raise engine_failure(f"query: {table.ref}", error) from error
     session.restrict([paths.absolute(file.path) for table in wanted for file in table.current_files])
     try:
         schema = session.describe(f"SELECT * FROM (\n{sql}\n)")

@@ -120,10 +120,12 @@ def quality(cli: Invocation, limit: Limit = 20) -> None:
         "failed": lambda row: count(row["failed_rows"]),
     }
     listing(cli, rows, cells, "no check so far; quality_checks in config/pipelines.yaml are run by: ducklake run")
+    if any(row["samples"] for row in rows):
+        cli.say(f"\n{title('why')}")
     for row in rows:
         for sample in row["samples"]:
             shown = ", ".join(f"{name}={'NULL' if value is None else value}" for name, value in sample.items())
-            cli.say(f"  {row['pipeline']}, {row['type']}({text(row['columns'])}): {shown}")
+            cli.say(f"{row['pipeline']}: {row['type']}({text(row['columns'])}): {shown}")
 
 
 def show(
