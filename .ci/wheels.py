@@ -77,7 +77,10 @@ def alone(work: Path, folder: Path) -> bool:
     tools = environment(work, folder.name, folder.name, "ducklake-core[testing]")
     tests = work / "alone" / folder.name
     shutil.copytree(folder / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
-    (tests / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib --strict-markers -q\n", encoding="utf-8")
+    marks = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]["markers"]
+    short = " and ".join(f"not {mark.partition(':')[0]}" for mark in marks)
+    lines = ["[pytest]", f'addopts = --import-mode=importlib --strict-markers -q -m "{short}"', "markers =", *(f"    {mark}" for mark in marks)]
+    (tests / "pytest.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
     report = work / f"junit-alone-{folder.name}.xml"
     command: Sequence[str | Path] = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
     done = subprocess.run([str(part) for part in command], cwd=tests, text=True, capture_output=True, check=False)

@@ -34,7 +34,7 @@ def old(lake: LakeProject) -> None:
 
 
 def extract(lake: LakeProject, *options: str) -> dict[str, Any]:
-    (result,) = lake.ok("extract", "drops", "--json", *options).results
+    (result,) = lake.extract("drops", full="--full" in options)
     return result
 
 

@@ -39,7 +39,7 @@ def execute(lake: LakeProject, script: str) -> None:
 
 
 def extract(lake: LakeProject) -> int:
-    (result,) = lake.ok("extract", "shop", "--json").results
+    (result,) = lake.extract("shop")
     rows: int = result["rows"]
     return rows
 

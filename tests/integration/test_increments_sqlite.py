@@ -37,7 +37,7 @@ def source(lake: LakeProject, columns: str = "*") -> list[tuple[Any, ...]]:
 
 
 def extract(lake: LakeProject, *options: str) -> dict[str, Any]:
-    (result,) = lake.ok("extract", "shop", "--json", *options).results
+    (result,) = lake.extract("shop", full="--full" in options)
     return result
 
 

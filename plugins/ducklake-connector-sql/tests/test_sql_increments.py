@@ -130,7 +130,7 @@ class Tables:
         self.lake.write({"config/sources.yaml": {"sources": [source]}})
 
     def extract(self, *options):
-        (result,) = self.lake.ok("extract", "erp", "--json", *options).results
+        (result,) = self.lake.extract("erp", full="--full" in options)
         return result
 
     def same(self, columns):

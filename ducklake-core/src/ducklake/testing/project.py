@@ -118,6 +118,21 @@ class LakeProject:
         assert "Traceback" not in outcome.stderr, str(outcome)
         return outcome
 
+    def extract(self, *sources: str, full: bool = False) -> list[dict[str, Any]]:
+        """Extract in this process, which takes a fraction of a command's time; it has to succeed.
+
+        Args:
+            *sources: Their names.
+            full: As `--full`.
+
+        Returns:
+            `results`, as `--json` prints them.
+        """
+        done = self.lake.extract(*sources, full=full)
+        results = [result.to_json() for result in done.results]
+        assert done.exit_code == 0, json.dumps(results, indent=2)
+        return results
+
     def query(self, sql: str) -> list[list[Any]]:
         """The rows of a SELECT, as `ducklake query --json` prints them.
 
