@@ -79,7 +79,12 @@ def alone(work: Path, folder: Path) -> bool:
     shutil.copytree(folder / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
     marks = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]["markers"]
     short = " and ".join(f"not {mark.partition(':')[0]}" for mark in marks)
-    lines = ["[pytest]", f'addopts = --import-mode=importlib --strict-markers -q -m "{short}"', "markers =", *(f"    {mark}" for mark in marks)]
+    lines = [
+        "[pytest]",
+        f'addopts = --import-mode=importlib --strict-markers -q -m "{short}"',
+        "markers =",
+        *(f"    {mark}" for mark in marks),
+    ]
     (tests / "pytest.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
     report = work / f"junit-alone-{folder.name}.xml"
     command: Sequence[str | Path] = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
