@@ -204,7 +204,7 @@ def test_the_power_cut_finds_files_that_were_not_flushed(lake: Path, tmp_path: P
         check_raw(project, 3)
 
 
-@pytest.fixture(params=[pytest.param(29, id="sampled"), pytest.param(1, id="every-call", marks=pytest.mark.sweep)])
+@pytest.fixture(params=[pytest.param(41, id="sampled"), pytest.param(1, id="every-call", marks=pytest.mark.sweep)])
 def every(request: pytest.FixtureRequest) -> int:
     step: int = request.param
     return step
