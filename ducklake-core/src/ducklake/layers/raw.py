@@ -54,8 +54,9 @@ def make_lasting(folder: Path) -> None:
         folder: From `work_folder`. An extraction that finds nothing new never needs this.
     """
     with disk_errors(folder):
-        sync_folder(folder.parent)
-        sync_folder(folder.parent.parent)
+        # Each name lasts once the folder that holds it is flushed: the owner's, the table's, and that of all work.
+        for holder in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
+            sync_folder(holder)
 
 
 def complete_files(
