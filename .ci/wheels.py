@@ -9,26 +9,52 @@ WORK holds `dist/` with the wheels.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER_DUCKDB = "2.0.0"
+LIMIT = 600
+"""Seconds that one command may take."""
+
+
+def ended(*command: str | Path, cwd: Path | None = None) -> tuple[int, str, str]:
+    """Run a command outside of the repository; returns its exit code, output and errors. One that hangs is aborted.
+
+    It writes to files: a process that it leaves behind and that holds a pipe open would keep this one waiting for ever.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
+        process = subprocess.Popen([str(part) for part in command], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        try:
+            process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # pytest then says where it was
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
+            err.write(f"\nstill running after {LIMIT} s\n")
+        out.seek(0)
+        err.seek(0)
+        return process.returncode, out.read(), err.read()
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     """Run a command outside of the repository and return what it prints; leave with its words if it fails."""
-    env = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    done = subprocess.run([str(part) for part in command], cwd=cwd, env=env, text=True, capture_output=True, check=False)
-    if done.returncode:
-        sys.exit(f"$ {' '.join(str(part) for part in command)}\n{done.stdout}{done.stderr}\nexit {done.returncode}")
-    return done.stdout
+    code, out, err = ended(*command, cwd=cwd)
+    if code:
+        sys.exit(f"$ {' '.join(str(part) for part in command)}\n{out}{err}\nexit {code}")
+    return out
 
 
 def environment(work: Path, name: str, *packages: str, pins: Sequence[str] | None = None) -> Path:
@@ -81,6 +107,8 @@ def alone(work: Path, folder: Path) -> bool:
     short = " and ".join(f"not {mark.partition(':')[0]}" for mark in marks)
     lines = [
         "[pytest]",
+        "faulthandler_timeout = 300",
+        "faulthandler_exit_on_timeout = true",
         f'addopts = --import-mode=importlib --strict-markers -q -m "{short}"',
         "markers =",
         *(f"    {mark}" for mark in marks),
@@ -88,12 +116,12 @@ def alone(work: Path, folder: Path) -> bool:
     (tests / "pytest.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
     report = work / f"junit-alone-{folder.name}.xml"
     command: Sequence[str | Path] = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
-    done = subprocess.run([str(part) for part in command], cwd=tests, text=True, capture_output=True, check=False)
-    lines = done.stdout.strip().splitlines() or [done.stderr.strip()]
+    code, out, err = ended(*command, cwd=tests)
+    lines = out.strip().splitlines() or [err.strip()]
     print(f"{folder.name}: {lines[-1]}", flush=True)
-    if done.returncode:
-        print(done.stdout + done.stderr, flush=True)
-    return done.returncode == 0
+    if code:
+        print(out + err, flush=True)
+    return code == 0
 
 
 def duckdb(work: Path) -> None:
@@ -106,7 +134,10 @@ def duckdb(work: Path) -> None:
     for folder in packages:
         shutil.copytree(folder / "tests", tests / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "tests/integration/test_conformance_builtin.py", tests)
-    (tests / "pytest.ini").write_text('[pytest]\naddopts = --import-mode=importlib -q -m "not large"\n', encoding="utf-8")
+    (tests / "pytest.ini").write_text(
+        '[pytest]\nfaulthandler_timeout = 300\nfaulthandler_exit_on_timeout = true\naddopts = --import-mode=importlib -q -m "not large"\n',
+        encoding="utf-8",
+    )
     report = work / "junit-other-duckdb.xml"
     command = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
     print(f"DuckDB {OTHER_DUCKDB}: {run(*command, cwd=tests).strip().splitlines()[-1]}")

@@ -60,7 +60,8 @@ def test_six_writers_and_four_readers_at_once(lake: LakeProject) -> None:
             continue
         (row,) = document["results"]
         assert process.returncode in (0, 5), err
-        assert (row["status"] == "success") == (process.returncode == 0)
+        # A run that began before any extraction had landed has nothing to do.
+        assert (row["status"] in {"success", "skipped"}) == (process.returncode == 0)
         if process.returncode == 5:
             assert "is in use by process" in row["error"]["message"]
         succeeded += (row.get("source"), row["table"], row["status"]) == ("s", "a", "success")

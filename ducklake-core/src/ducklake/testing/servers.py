@@ -161,9 +161,14 @@ def _home(account: str) -> Iterator[tuple[Path, str | None]]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def _environment(home: Path) -> dict[str, str]:
+    """Temporary files go to the server's own folder: its account may not write into ours."""
+    return {**os.environ, "TMPDIR": str(home)}
+
+
 def _run(command: Sequence[object], home: Path, user: str | None) -> None:
-    words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=home, user=user, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    words, env = [str(word) for word in command], _environment(home)
+    done = subprocess.run(words, cwd=home, user=user, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"$ {' '.join(words)}\n{done.stdout}")
 
@@ -173,7 +178,8 @@ def _serving(command: Sequence[object], home: Path, user: str | None, port: int)
     """Run a server until the block ends; it counts as ready when it takes connections."""
     log = home / "server.log"
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen([str(word) for word in command], cwd=home, user=user, stdout=output, stderr=subprocess.STDOUT)
+        words, env = [str(word) for word in command], _environment(home)
+        process = subprocess.Popen(words, cwd=home, user=user, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + PATIENCE
         while not _answers(port):
