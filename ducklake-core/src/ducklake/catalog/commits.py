@@ -103,7 +103,6 @@ def record_run(connection: Connection, record: RunRecord, checks: Sequence[Check
         "pipeline_runs",
         [
             [
-                _next_id(connection, "pipeline_runs"),
                 record.run_id,
                 record.pipeline,
                 _timestamp(record.started),
@@ -116,30 +115,27 @@ def record_run(connection: Connection, record: RunRecord, checks: Sequence[Check
                 record.error,
             ]
         ],
+        numbered=True,
     )
     now = _now()
-    for check in checks:
-        _insert(
-            connection,
-            "data_quality",
-            [
-                [
-                    _next_id(connection, "data_quality"),
-                    record.run_id,
-                    record.pipeline,
-                    str(record.destination),
-                    check.type,
-                    json.dumps(list(check.columns)),
-                    check.severity,
-                    now,
-                    check.passed,
-                    check.failed_rows,
-                    check.rows,
-                    check.details,
-                    json.dumps(check.samples, ensure_ascii=False) if check.samples else None,
-                ]
-            ],
-        )
+    rows = [
+        [
+            record.run_id,
+            record.pipeline,
+            str(record.destination),
+            check.type,
+            json.dumps(list(check.columns)),
+            check.severity,
+            now,
+            check.passed,
+            check.failed_rows,
+            check.rows,
+            check.details,
+            json.dumps(check.samples, ensure_ascii=False) if check.samples else None,
+        ]
+        for check in checks
+    ]
+    _insert(connection, "data_quality", rows, numbered=True)
 
 
 def set_current(connection: Connection, ref: TableRef, version: int) -> None:
@@ -184,7 +180,6 @@ def _insert_extraction(
         "extractions",
         [
             [
-                _next_id(connection, "extractions"),
                 record.extraction_id,
                 record.source,
                 record.table,
@@ -202,6 +197,7 @@ def _insert_extraction(
                 json.dumps(list(record.notes)),
             ]
         ],
+        numbered=True,
     )
 
 
@@ -233,27 +229,28 @@ def _insert_statistics(connection: Connection, ref: TableRef, owner: str, statis
     _insert(connection, "column_statistics", values)
 
 
-def _insert(connection: Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows as literals of one statement: with bound parameters DuckDB looks for pandas at each call, which costs more."""
-    values = ", ".join(f"({', '.join(literal(value) for value in row)})" for row in rows)
-    if values:
-        connection.execute(f"INSERT INTO {table} VALUES {values}")
+def _insert(connection: Connection, table: str, rows: Iterable[Sequence[Any]], *, numbered: bool = False) -> None:
+    """Insert rows as literals of one statement: with bound parameters DuckDB looks for pandas at each call, which costs more.
+
+    Args:
+        connection: Inside a transaction.
+        table: Of the catalog.
+        rows: Its columns' values.
+        numbered: Whether its first column is a number that goes on from the highest.
+    """
+    written = []
+    for at, row in enumerate(rows, 1):
+        number = [f"(SELECT coalesce(max(id), 0) + {at} FROM {table})"] if numbered else []
+        written.append(f"({', '.join([*number, *map(literal, row)])})")
+    if written:
+        connection.execute(f"INSERT INTO {table} VALUES {', '.join(written)}")
 
 
 def _put_table(
     connection: Connection, ref: TableRef, folder: str, file_format: str, mode: str, version: int, schema_version: int, state: str | None
 ) -> None:
-    columns = ("folder", "format", "mode", "version", "schema_version", "state", "changed")
-    values: list[Any] = [folder, file_format, mode, version, schema_version, state, _now()]
-    changes = ", ".join(f"{column} = {literal(value)}" for column, value in zip(columns, values, strict=True))
-    updated = connection.execute(f"UPDATE tables SET {changes} {_where(ref)}").fetchone()
-    if not updated or not updated[0]:
-        _insert(connection, "tables", [[*_key(ref), *values]])
-
-
-def _next_id(connection: Connection, table: str) -> int:
-    row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
-    return int(row[0]) if row else 1
+    values = [*_key(ref), folder, file_format, mode, version, schema_version, state, _now()]
+    connection.execute(f"INSERT OR REPLACE INTO tables VALUES ({', '.join(map(literal, values))})")
 
 
 def _where(ref: TableRef) -> str:

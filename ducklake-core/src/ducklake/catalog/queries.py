@@ -91,13 +91,19 @@ LakeSnapshot = Mapping[TableRef, TableState]
 
 
 def snapshot(
-    connection: Connection | None, only: TableRef | None = None, *, published: bool = False, statistics: bool = True
+    connection: Connection | None,
+    only: TableRef | None = None,
+    *,
+    neighbours: bool = False,
+    published: bool = False,
+    statistics: bool = True,
 ) -> LakeSnapshot:
     """Tables of the lake at this moment.
 
     Args:
         connection: From `Catalog.read`; None gives no tables.
         only: Just this table, which is much cheaper in a large lake.
+        neighbours: With `only`, also the other tables of its layer and domain.
         published: Just tables of staging and consume.
         statistics: Whether `nulls` are wanted, which cost as much as all the rest.
     """
@@ -105,7 +111,8 @@ def snapshot(
         return {}
     where = "WHERE layer <> 'raw'" if published else ""
     if only is not None:
-        where = f"WHERE layer = {literal(only.layer)} AND domain = {literal(only.domain)} AND table_name = {literal(only.table)}"
+        where = f"WHERE layer = {literal(only.layer)} AND domain = {literal(only.domain)}"
+        where += "" if neighbours else f" AND table_name = {literal(only.table)}"
     schemas: dict[TableRef, dict[int, Schema]] = {}
     for layer, domain, table, version, columns in connection.execute(
         f"SELECT layer, domain, table_name, schema_version, columns FROM schema_versions {where}"
@@ -179,6 +186,22 @@ def folders(connection: Connection | None, ref: TableRef) -> list[str]:
         """
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def folder_of(connection: Connection, ref: TableRef) -> str | None:
+    """The public folder of a table, relative to the data folder; None if there is no such table.
+
+    Args:
+        connection: From `Catalog.read` or `write`.
+        ref: The table.
+    """
+    row = connection.execute(
+        f"""
+        SELECT folder FROM tables
+        WHERE layer = {literal(ref.layer)} AND domain = {literal(ref.domain)} AND table_name = {literal(ref.table)}
+        """
+    ).fetchone()
+    return str(row[0]) if row else None
 
 
 def is_committed(connection: Connection | None, owner: str) -> bool:

@@ -192,7 +192,7 @@ def statistics_of(staged: StagedFiles) -> tuple[StatisticsRecord, ...]:
 
 
 def _commit(catalog: Catalog, record: ExtractionRecord) -> int:
-    with catalog.write() as connection:
+    with catalog.write(record.ref) as connection:
         return commit_extraction(connection, record)
 
 

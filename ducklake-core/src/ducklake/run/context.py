@@ -91,7 +91,4 @@ class RunContext:
         Args:
             ref: Its name; it need not exist.
         """
-        from ducklake.catalog.queries import folders, snapshot
-
-        with self.catalog.read() as connection:
-            return snapshot(connection, ref, statistics=False).get(ref), folders(connection, ref)
+        return self.catalog.table(ref)

@@ -109,7 +109,7 @@ def extract_table(
         result = failed_result(context, error, place=f"{source.name}.{request.table}", seconds=time.monotonic() - begun)
         result = dataclasses.replace(result, source=source.name, table=request.table, id=record.extraction_id)
         message = result.error.message if result.error else ""
-        with noted(context), context.catalog.write() as connection:
+        with noted(context), context.catalog.write(ref) as connection:
             record_failed_extraction(connection, dataclasses.replace(record, seconds=result.seconds), message)
         context.manager.notify("on_step_error", event=dataclasses.replace(event, status="error", error=message, seconds=result.seconds))
         if isinstance(error, KeyboardInterrupt):
@@ -244,7 +244,7 @@ def _nothing_new(context: RunContext, source: SourceRun, record: ExtractionRecor
     """An increment without rows leaves no file, but its state counts."""
     remove_tree(folder)
     committing()
-    with context.catalog.write() as connection:
+    with context.catalog.write(record.ref) as connection:
         record_empty_extraction(connection, record)
     _confirm(context, source, record)
     return TableResult(
