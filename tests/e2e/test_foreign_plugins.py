@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ducklake.testing import LakeProject
+from ducklake.testing.project import run_command
 
 Make = Callable[..., LakeProject]
 
@@ -147,7 +148,7 @@ def test_what_a_plugin_prints_from_c_or_at_the_end_does_not_spoil_the_document(l
     files = {"lake_plugins.py": local, "config/sources.yaml": csv_only, "config/pipelines.yaml": pipeline, "a.csv": "id\n1\n"}
     project = lake_project(files)
     for command in QUIET:
-        outcome = project.run(*command, "--json")
+        outcome = run_command("-C", str(project.path), *command, "--json")
         assert outcome.json
         assert "held back" not in outcome.stdout
         assert "through" not in outcome.stdout

@@ -205,9 +205,11 @@ def cutting(host: str, port: int, cuts: int, after: int) -> Iterator[int]:
                     left[0] -= 1
                     break
                 other.sendall(data)
+        # Closed, not only shut down: a server that still writes has to be told that nobody reads.
         for end in (one, other):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
     def serve() -> None:
         with contextlib.suppress(OSError):

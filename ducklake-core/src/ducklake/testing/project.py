@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ducklake.testing.warm import WarmCommands
 
 if TYPE_CHECKING:
     from ducklake.lake import Lake
@@ -83,7 +86,9 @@ class LakeProject:
         return self
 
     def run(self, *args: str, env: Mapping[str, str | None] | None = None, cwd: Path | None = None, stdin: str = "") -> Outcome:
-        """Run the installed `ducklake` in a process of its own, with `-C` this project.
+        """Run `ducklake` in a process of its own, with `-C` this project.
+
+        On Linux that is forked from one that has loaded the installed command already, which takes a fifth of the time.
 
         Args:
             *args: What to type behind `ducklake`.
@@ -92,7 +97,11 @@ class LakeProject:
             stdin: What is piped in.
         """
         where = () if cwd is not None else ("-C", str(self.path))
-        return run_command(*where, *args, env=env, cwd=cwd or self.path, stdin=stdin)
+        full, start = environment(env), _warm()
+        if start is None or not start.suits(full):
+            return run_command(*where, *args, env=env, cwd=cwd or self.path, stdin=stdin)
+        done = start.run([*where, *args], cwd=cwd or self.path, env=full, stdin=stdin, time_limit=TIME_LIMIT)
+        return Outcome((*where, *args), *done)
 
     def ok(self, *args: str, env: Mapping[str, str | None] | None = None) -> Outcome:
         """As `run`, for a command that has to succeed.
@@ -180,6 +189,15 @@ def run_command(*args: str, env: Mapping[str, str | None] | None = None, cwd: Pa
         check=False,
     )
     return Outcome(args, finished.returncode, finished.stdout, finished.stderr)
+
+
+@functools.cache
+def _warm() -> WarmCommands | None:
+    """The loaded process of this one, where fork() is safe and the installed command is that of this Python."""
+    script = Path(command()[0])
+    if sys.platform != "linux" or script.parent != Path(sys.executable).parent:
+        return None
+    return WarmCommands(str(script), environment())
 
 
 def command() -> Sequence[str]:
