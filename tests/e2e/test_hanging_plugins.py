@@ -140,3 +140,112 @@ def test_rows_without_an_end_are_stopped_at_the_time_limit(lake_project: Make) -
     outcome = project.fails(1, "extract", "s", "--json")
     assert outcome.results[0]["error"]["code"] == "time_limit"
     assert project.files() == []
+
+
+HANGING_STEP = """
+import time
+
+from ducklake.api import Options, PythonTransform, hookimpl
+
+
+class SlowOptions(Options):
+    seconds: float
+
+
+class Slow(PythonTransform[SlowOptions]):
+    name = "slow"
+
+    def output(self, inputs, context):
+        return inputs[0].schema
+
+    def apply(self, rows, context):
+        for batch in rows:
+            time.sleep(self.options.seconds)
+            yield batch
+
+
+@hookimpl
+def register_transforms(register):
+    register(Slow)
+"""
+PIPELINES = """
+pipelines:
+  - name: slow
+    source: {layer: raw, domain: files, table: f}
+    destination: {layer: staging, domain: d, table: slow}
+    transforms: [{type: slow, seconds: SECONDS}]
+    timeout: 1 second
+  - name: endless
+    source: {layer: raw, domain: files, table: f}
+    destination: {layer: staging, domain: d, table: endless}
+    transforms: [{type: sql, query: "SELECT count(*) AS n FROM input, range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = id"}]
+    timeout: 1 second
+  - name: quick
+    source: {layer: raw, domain: files, table: f}
+    destination: {layer: staging, domain: d, table: quick}
+    timeout: 1 minute
+"""
+
+
+def test_a_run_that_hangs_has_failed_and_the_others_are_published(lake_project: Make) -> None:
+    sources = "sources: [{name: files, type: csv, path: f.csv}]\n"
+    pipelines = PIPELINES.replace("SECONDS", "600")
+    files = {"lake_plugins.py": HANGING_STEP, "config/sources.yaml": sources, "config/pipelines.yaml": pipelines, "f.csv": "id\n1\n"}
+    project = lake_project(files)
+    project.ok("extract", "files")
+    outcome = project.fails(1, "run", "--all", "--json")
+    found = {result["pipeline"]: result for result in outcome.results}
+    assert {name: result["status"] for name, result in found.items()} == {"slow": "error", "endless": "error", "quick": "success"}
+    for name in ("slow", "endless"):
+        assert found[name]["error"]["code"] == "time_limit"
+        assert f"{name}: not finished within its time limit of 1 seconds" in found[name]["error"]["message"]
+        assert f"raise timeout of {name} in config/pipelines.yaml" in found[name]["error"]["hint"]
+    assert project.files("data/staging/**/*.parquet") == ["data/staging/d/quick/data.parquet"]
+    project.write({"config/pipelines.yaml": pipelines.replace("600", "0.01")}).ok("run", "slow")
+    assert project.query("SELECT id FROM staging.d.slow") == [[1]]
+
+
+OBSERVERS = """
+import sqlite3
+import time
+
+from ducklake.api import hookimpl
+
+
+@hookimpl
+def after_step(event):
+    while WHERE == "after_step":
+        time.sleep(0.01)
+
+
+@hookimpl
+def after_commit(event):
+    while WHERE == "after_commit":
+        time.sleep(0.01)
+
+
+told = []
+
+
+@hookimpl
+def before_step(event):
+    if not told:
+        told.append(sqlite3.connect(":memory:"))  # which only the thread that made it may use
+    told[0].execute("SELECT 1")
+    print("told of", event.table)
+"""
+
+
+@pytest.mark.parametrize("where", ["after_step", "after_commit", "nowhere"])
+def test_an_observer_that_hangs_is_told_nothing_more_and_holds_nothing_up(lake_project: Make, where: str) -> None:
+    sources = "sources: [{name: a, type: csv, path: a.csv}, {name: b, type: csv, path: b.csv}]\n"
+    settings = "plugins: {observer_timeout: 1 second}\n"
+    observer = OBSERVERS.replace("WHERE", repr(where))
+    files = {"lake_plugins.py": observer, "config/sources.yaml": sources, "config/settings.yaml": settings}
+    project = lake_project({**files, "a.csv": "id\n1\n", "b.csv": "id\n2\n"})
+    outcome = project.ok("extract", "--all", "--json")
+    assert [result["status"] for result in outcome.results] == ["success", "success"]
+    assert project.query("SELECT id FROM raw.a.a UNION ALL SELECT id FROM raw.b.b") == [[1], [2]]
+    warning = f"did not return from {where} within 1 seconds and is told nothing more"
+    assert outcome.stderr.count(warning) == (where != "nowhere")
+    assert outcome.stderr.count("told of") == (2 if where == "nowhere" else 1)

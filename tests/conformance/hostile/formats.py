@@ -116,6 +116,15 @@ class Trusting(ParquetWriter):
 hostile("test_half_a_file_is_refused", Trusting)
 
 
+class Hasty(ParquetWriter):
+    def stage(self, session, sql, spec):
+        super().stage(session, "SELECT 1 AS id", dataclasses.replace(spec, basename="sample"))
+        return super().stage(session, sql, spec)
+
+
+hostile("test_a_writer_killed_in_the_middle_leaves_no_whole_file", Hasty)
+
+
 def hostile_engine(test, session=DuckDBSession, engine=DuckDBEngine):
     class Engine(engine):
         def open(self, settings):

@@ -45,9 +45,11 @@ def _leave(code: int) -> NoReturn:
     guard = sys.modules.get("ducklake.run.guard")
     if guard is not None:
         guard.close_stdout()
-        if guard.STUCK:
-            sys.stderr.flush()
-            os._exit(code)
+    stuck = sys.modules.get("ducklake.plugins.stuck")
+    if stuck is not None and stuck.STUCK:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, field_validator, mode
 
 from ducklake.config.base import Block, Model, PluginBlock
 from ducklake.config.settings import ExtractSettings, Settings
-from ducklake.config.types import Cron, Day, PlainName, Text
+from ducklake.config.types import Cron, Day, PlainName, Text, TimeLimit
 
 __all__ = [
     "CheckConfig",
@@ -170,6 +170,11 @@ class PipelineConfig(Block):
     transforms: tuple[StepConfig, ...] = Field(default=(), description="Steps, in order.")
     quality_checks: tuple[CheckConfig, ...] = Field(default=(), description="What must hold before it is published.")
     depends_on: tuple[PlainName, ...] = Field(default=(), description="Pipelines that run before, besides those whose tables it reads.")
+    timeout: TimeLimit | None = Field(
+        default=None,
+        description="A run that takes longer has failed: nothing of it is published. 10 minutes, 2 hours, or seconds; none by default.",
+        examples=["30 minutes"],
+    )
     schedule: Cron | None = Field(default=None, description="Cron expression (minute hour day month weekday) of when it is due.")
 
     @model_validator(mode="after")

@@ -135,6 +135,11 @@ class PluginsConfig(Model):
 
     require: tuple[Text, ...] = Field(default=(), description="Commands fail with the install line if one of these is missing.")
     disable: tuple[Text, ...] = Field(default=(), description="Installed, but not loaded.")
+    observer_timeout: TimeLimit = Field(
+        default=60.0,
+        description="An observer that takes longer over one hook is given up with a warning, and told nothing more by that command.",
+        examples=["10 seconds"],
+    )
 
 
 class Settings(Model):

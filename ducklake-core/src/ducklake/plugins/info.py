@@ -76,6 +76,10 @@ class Switches(Protocol):
     def disable(self) -> Sequence[str]:
         """What is not loaded."""
 
+    @property
+    def observer_timeout(self) -> float:
+        """Seconds that an observer may take over one hook."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlainSwitches:
@@ -83,6 +87,7 @@ class PlainSwitches:
 
     require: Sequence[str] = ()
     disable: Sequence[str] = ()
+    observer_timeout: float = 60.0
 
 
 def matches(info: PluginInfo, word: str) -> bool:

@@ -5,6 +5,7 @@ Nothing here imports a plugin, pydantic or an engine before a plugin is asked fo
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from ducklake.plugins.hooks import PROJECT, SPECIFICATIONS, call
 from ducklake.plugins.info import PlainSwitches, PluginInfo, Switches, matches
 from ducklake.plugins.loading import load
 from ducklake.plugins.local import local_plugin
+from ducklake.plugins.observers import GivenUp, Listener
 from ducklake.plugins.registry import Registered, Registry, Staging
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class PluginManager:
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._registry = Registry()
+        self._listeners: dict[str, Listener] = {}
         self._plugins = [*builtin_plugins(), *installed_plugins(self._switches.disable)]
         local = local_plugin(project)
         if local is not None:
@@ -151,7 +154,7 @@ class PluginManager:
         return list(found.values())
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Tell observers; what one of them raises is a warning, and the others are told nevertheless.
+        """Tell observers; one that raises or hangs is a warning, and the others are told nevertheless.
 
         Args:
             hook: For example `after_commit`.
@@ -159,12 +162,26 @@ class PluginManager:
         """
         self._load_listeners("observer")
         for implementation in self._implementations(hook):
+            limit = self._switches.observer_timeout
             try:
-                call(implementation, hook, arguments)
+                self._listener(implementation.plugin_name).tell(functools.partial(call, implementation, hook, arguments), hook, limit)
             except KeyboardInterrupt:
                 raise
+            except GivenUp:
+                _log.warning(
+                    "%s did not return from %s within %g seconds and is told nothing more (see plugins.observer_timeout in settings.yaml)",
+                    implementation.plugin_name,
+                    hook,
+                    limit,
+                )
             except BaseException as error:  # an observer may raise anything, also SystemExit
                 _log.warning("%s raised in %s: %s: %s", implementation.plugin_name, hook, type(error).__name__, error)
+
+    def _listener(self, plugin: str) -> Listener:
+        with self._lock:
+            if plugin not in self._listeners:
+                self._listeners[plugin] = Listener(plugin)
+            return self._listeners[plugin]
 
     def resolve_secret(self, reference: str) -> str | None:
         """The secret behind `${secret:REFERENCE}`: the first answer of plugins of kind `secrets`.

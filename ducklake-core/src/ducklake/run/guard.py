@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STUCK: list[str] = []
-"""Places whose calls were given up and run on: the process leaves by `os._exit`, which waits for no thread."""
-
 
 @contextlib.contextmanager
 def guarded(plugin: PluginInfo, place: str) -> Iterator[None]:

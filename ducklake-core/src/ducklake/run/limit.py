@@ -1,4 +1,4 @@
-"""The time limit: calls into a source run in a thread of their own, so that one that hangs can be given up.
+"""The time limit: an extraction or a run works in a thread of its own, so that one that hangs can be given up.
 
 A thread cannot be ended from outside. What is given up is therefore never waited for again: it may not commit any
 more (`committing`), its source is opened anew for the tables that remain, and the process leaves past it.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ducklake.errors import StepError
-from ducklake.run.guard import STUCK
+from ducklake.plugins.stuck import STUCK
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class _Call:
 
 
 def committing() -> None:
-    """Called right before a table's files count: from here on the time limit waits, and before it nothing may have been given up.
+    """Called right before files count: from here on the time limit waits, and before it nothing may have been given up.
 
     Raises:
         StepError: The call was given up meanwhile; nobody waits for what it has made.
@@ -82,14 +82,21 @@ def apart(work: Callable[[], None], place: str) -> None:
 
 
 class Worker:
-    """The thread that makes all calls of one open source, one after the other; without limits there is no such thread.
+    """The thread that makes all calls of one open source or run, one after the other; without limits there is no such thread.
 
     Args:
         threaded: Whether any of the calls may have a limit.
+        hint: What to do about a call that takes too long.
     """
 
-    def __init__(self, *, threaded: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        threaded: bool = False,
+        hint: str = "raise extract.timeout in config/sources.yaml, or look why the source does not answer",
+    ) -> None:
         self.abandoned = False
+        self._hint = hint
         self.stuck = False
         self._calls: queue.SimpleQueue[_Call | None] | None = queue.SimpleQueue() if threaded else None
         self._thread: threading.Thread | None = None
@@ -122,7 +129,7 @@ class Worker:
             self._stop(call, cancel)
             raise StepError(
                 f"{place}: not finished within its time limit of {limit:g} seconds",
-                hint="raise extract.timeout in config/sources.yaml, or look why the source does not answer",
+                hint=self._hint,
                 code="time_limit",
             ) from call.error
         call.done.wait()

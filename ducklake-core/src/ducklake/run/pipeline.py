@@ -29,6 +29,7 @@ from ducklake.plan.model import PythonStage, SqlStage, probe_ref, stage_ref
 from ducklake.run.check import run_checks
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.ids import new_id
+from ducklake.run.limit import Worker, committing
 from ducklake.run.progress import ProgressEvent
 from ducklake.run.python_stage import run_python_stage
 from ducklake.run.unchanged import decision_for, fingerprint_of, left_alone
@@ -70,7 +71,7 @@ def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig
     checks: list[CheckRecord] = []
     try:
         with locked(context.paths.lock(lock_key(plan.destination)), str(plan.destination), wait=context.wait):
-            result = _run_locked(context, plan, config, run, checks, begun, anew=anew)
+            result = _run_in_time(context, plan, config, run, checks, begun, anew=anew)
     except BaseException as error:
         result = failed_result(context, error, place=plan.pipeline, seconds=time.monotonic() - begun)
         outcomes = tuple(_outcome(check) for check in checks)
@@ -90,6 +91,26 @@ def run_pipeline(context: RunContext, plan: PipelinePlan, config: PipelineConfig
     return result
 
 
+def _run_in_time(
+    context: RunContext, plan: PipelinePlan, config: PipelineConfig, run: RunRecord, checks: list[CheckRecord], begun: float, *, anew: bool
+) -> TableResult:
+    """The whole run, or an error at its time limit."""
+    opened: list[EngineSession] = []
+
+    def cancel() -> None:
+        for session in opened:
+            session.cancel()
+
+    hint = f"raise timeout of {plan.pipeline} in config/pipelines.yaml, or look which of its steps hangs"
+    worker = Worker(threaded=config.timeout is not None, hint=hint)
+    try:
+        return worker.call(
+            lambda: _run_locked(context, plan, config, run, checks, begun, opened, anew=anew), plan.pipeline, config.timeout, cancel
+        )
+    finally:
+        worker.close()
+
+
 def _run_locked(
     context: RunContext,
     plan: PipelinePlan,
@@ -97,11 +118,13 @@ def _run_locked(
     run: RunRecord,
     checks: list[CheckRecord],
     begun: float,
+    opened: list[EngineSession],
     *,
     anew: bool,
 ) -> TableResult:
     tables = context.snapshot()
     with context.open_engine() as session:
+        opened.append(session)
         return _run_in(context, session, plan, config, run, tables, checks, begun, anew=anew)
 
 
@@ -290,6 +313,7 @@ def _publish(
     named = tuple(dataclasses.replace(record, path=context.paths.relative(path)) for path, record in files)
     version = dataclasses.replace(version, files=named)
     run = dataclasses.replace(run, rows=staged.rows, status="success", seconds=time.monotonic() - begun)
+    committing()
     with context.catalog.write() as connection:
         number = commit_version(connection, version)
         record_run(connection, run, checks, number)

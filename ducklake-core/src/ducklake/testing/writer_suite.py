@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
+import signal
+import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import pytest
 
@@ -172,6 +176,54 @@ class WriterTests(Suite):
             except DataError:
                 continue
             raise AssertionError(f"{share:.0%} of a file is taken for a whole one: metadata() has to raise DataError")
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+    def test_a_writer_killed_in_the_middle_leaves_no_whole_file(self, tmp_path: Path) -> None:
+        """What lies in the folder when the process dies before the last row is refused, whatever was flushed by then."""
+        from ducklake.errors import DataError
+
+        ready, tell = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the child opens an engine of its own and is killed, never joined
+            pid = os.fork()
+        if pid == 0:
+            os.close(ready)
+            self._write_and_never_end(tmp_path, tell)
+        os.close(tell)
+        try:
+            with os.fdopen(ready, "rb") as signs:
+                assert signs.read(1), "the writer has failed before it was killed"
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+            try:
+                self.case.writer().metadata(path)
+            except DataError:
+                continue
+            raise AssertionError(f"{path.name} of a killed writer is taken for a whole file: metadata() has to raise DataError")
+
+    def _write_and_never_end(self, folder: Path, tell: int) -> NoReturn:
+        """Stage rows that never end, and give a sign when many have been asked for; in a process of its own."""
+        import pyarrow as pa
+
+        from ducklake.api.engine import EngineSettings
+        from ducklake.builtin.duckdb_engine import DuckDBEngine
+
+        schema = pa.schema([("id", pa.int64())])
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            for start in range(0, 3_000_000, 50_000):
+                yield pa.record_batch([pa.array(range(start, start + 50_000))], schema=schema)
+            os.write(tell, b".")
+            time.sleep(600)
+
+        try:
+            with DuckDBEngine().open(EngineSettings(threads=2)) as session:
+                session.register("endless", rows(), schema)
+                self._stage(session, "SELECT * FROM endless", folder)
+        finally:
+            os._exit(1)
 
     def _stage(self, session: EngineSession, sql: str, folder: Path) -> StagedFiles:
         from ducklake.api.engine import FileSpec
