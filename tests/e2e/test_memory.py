@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from ducklake.testing import LakeProject
-from ducklake.testing.project import command, environment
+from measuring import MEGABYTE, peak
 
 Make = Callable[..., LakeProject]
 
-MEGABYTE = 2**20
 SOURCES = """
 sources:
   - {name: shop, type: sqlite, connection: {database: shop.db}}
@@ -41,15 +39,6 @@ def database(rows: int) -> Callable[[Path], None]:
                 connection.execute("INSERT INTO t VALUES (?, ?, ?)", (number, os.urandom(MEGABYTE // 4).hex(), os.urandom(MEGABYTE // 2)))
 
     return create
-
-
-def peak(lake: LakeProject, *words: str) -> int:
-    """The most bytes of memory that a command had."""
-    process = subprocess.Popen([*command(), "-C", str(lake.path), *words], env=environment(), stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss * 1024
 
 
 @pytest.mark.large
