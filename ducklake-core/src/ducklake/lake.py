@@ -16,7 +16,7 @@ from ducklake.api.results import CommandResult, TableResult
 from ducklake.api.tables import TableRef
 from ducklake.catalog import queries
 from ducklake.catalog.store import Catalog
-from ducklake.config.project import SETTINGS, find_project, load_project, read_project
+from ducklake.config.project import SETTINGS, find_project, read_project
 from ducklake.errors import ConfigurationError, DataError, Problem, did_you_mean
 from ducklake.layers.store import LakePaths
 
@@ -116,13 +116,21 @@ class Lake:
         self._open: weakref.WeakSet[Cancellable] = weakref.WeakSet()
 
     @functools.cached_property
+    def _configuration(self) -> tuple[Project, list[Problem]]:
+        """What is right and what is wrong; read once, since hundreds of pipelines take seconds."""
+        return read_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+
+    @functools.cached_property
     def project(self) -> Project:
-        """The configuration.
+        """The configuration, as it was when this object first looked.
 
         Raises:
             ConfigurationError: Every problem of all files.
         """
-        return load_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+        project, problems = self._configuration
+        if problems:
+            raise ConfigurationError(problems=problems)
+        return project
 
     @property
     def manager(self) -> PluginManager:
@@ -145,14 +153,15 @@ class Lake:
         return Catalog(self.paths.data, self.paths.private)
 
     def validate(self) -> ValidationReport:
-        """Check all configuration without touching a source.
+        """Check all configuration, as this object has read it, without touching a source.
 
         Returns:
             Every problem at once.
         """
         from ducklake.plan.validate import validate_project
 
-        project, problems = read_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+        project, wrong = self._configuration
+        problems = list(wrong)
         notes: list[str] = []
         if not any(problem.file == SETTINGS for problem in problems):
             with self._open_engine(project) as session:
