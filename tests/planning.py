@@ -10,7 +10,7 @@ from pathlib import Path
 from ducklake.api import Column, EngineSession, Schema, TableRef, TableStatistics
 from ducklake.config.project import Project, load_project
 from ducklake.errors import ConfigurationError, Problem
-from ducklake.plan.builder import plan_pipelines
+from ducklake.plan.builder import Planner
 from ducklake.plan.model import PipelinePlan, TableFacts
 from ducklake.plan.validate import validate_project
 from ducklake.plugins.manager import PluginManager
@@ -45,7 +45,7 @@ class Planning:
     def plans(self, *names: str) -> list[PipelinePlan]:
         """Plans of these pipelines; of all if none is named."""
         project = self.project
-        return plan_pipelines(project, self.manager, names or list(project.pipelines), self.facts, self.session)
+        return Planner(project, self.manager).plan(names or list(project.pipelines), self.facts, self.session)
 
     def plan(self, name: str | None = None) -> PipelinePlan:
         """The plan of one pipeline; of the last if none is named."""

@@ -31,7 +31,9 @@ def walk(page: Path, folder: Path, variables: Mapping[str, str | None] | None = 
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "bash":
-            script = f"[ ! -e {kept} ] || . {kept}\nset -eu\n{block.text}\npwd > {folder}/.here\n{{ {KEEP}; }} > {kept}\n"
+            script = (
+                f"[ ! -e {kept} ] || . {kept}\nset -eu\n{block.text}\n[ $? = 0 ] || exit 1\npwd > {folder}/.here\n{{ {KEEP}; }} > {kept}\n"
+            )
             done = subprocess.run(
                 ["bash", "-c", script],
                 cwd=here,
@@ -48,5 +50,5 @@ def walk(page: Path, folder: Path, variables: Mapping[str, str | None] | None = 
         elif block.language == "text":
             words = [" ".join(word.strip("│|") for word in line.split()) for line in printed.splitlines()]
             for line in block.text.splitlines():
-                assert any(line in " ".join(text.split()) for text in words), f"{block}: {line!r} is not in\n{printed}"
+                assert any(" ".join(line.split()) in " ".join(text.split()) for text in words), f"{block}: {line!r} is not in\n{printed}"
     return ran

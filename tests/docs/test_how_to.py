@@ -14,6 +14,8 @@ from workspace import ROOT
 PAGES = [path for path in sorted((ROOT / "docs/how-to").glob("*.md")) if any("file" in block.marks for block in blocks(path))]
 TICKETS = [{"id": 1, "title": "Printer on fire"}, {"id": 2, "title": "Cannot log in"}, {"id": 3, "title": "Still on fire"}]
 
+ORDERS = [{"id": 1, "amount": 9.5, "changed": 100}, {"id": 2, "amount": 20.25, "changed": 200}]
+
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
@@ -22,9 +24,15 @@ def test_how_to(page, tmp_path, http_server: WebServer):
         start = int(request.query.get("cursor", "") or 0)
         return {"data": TICKETS[start : start + 2], "next": str(start + 2) if start + 2 < len(TICKETS) else None}
 
+    def orders(request):
+        return [row for row in ORDERS if row["changed"] >= int(request.query["since"])]
+
     http_server.routes["/tickets"] = tickets
+    http_server.routes["/orders"] = orders
     ran = walk(page, tmp_path, {"API_URL": http_server.url, "API_TOKEN": "t0ken-of-tests"})
     assert ran >= 1
+    if "incremental" in page.name:
+        assert [request.query["since"] for request in http_server.requests] == ["0", "200"]
     if "rest-api" in page.name:
         assert [request.headers["authorization"] for request in http_server.requests] == ["Bearer t0ken-of-tests"] * 2
 

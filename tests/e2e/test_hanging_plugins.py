@@ -246,6 +246,6 @@ def test_an_observer_that_hangs_is_told_nothing_more_and_holds_nothing_up(lake_p
     outcome = project.ok("extract", "--all", "--json")
     assert [result["status"] for result in outcome.results] == ["success", "success"]
     assert project.query("SELECT id FROM raw.a.a UNION ALL SELECT id FROM raw.b.b") == [[1], [2]]
-    warning = f"did not return from {where} within 1 seconds and is told nothing more"
+    warning = f"(lake_plugins.py) in {where}: not finished within its time limit of 1 seconds (it is told nothing more"
     assert outcome.stderr.count(warning) == (where != "nowhere")
     assert outcome.stderr.count("told of") == (2 if where == "nowhere" else 1)

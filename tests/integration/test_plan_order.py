@@ -4,7 +4,8 @@ import pytest
 
 from ducklake.api import TableRef
 from ducklake.plan.builder import Planner
-from ducklake.plan.graph import with_dependencies
+from ducklake.plan.graph import build_graph
+from ducklake.plan.load import load_pipeline
 from planning import make, pipeline
 
 
@@ -36,7 +37,8 @@ def test_tables_that_sql_steps_name_are_dependencies_and_depends_on_adds_to_them
 def test_upstream_is_all_of_it_and_nothing_else(tmp_path, engine_session):
     text = chain(("c", "staging.v.b"), ("b", "staging.v.a"), ("a", "raw.shop.clientes"), ("other", "raw.shop.clientes"))
     planning = make(tmp_path, engine_session, text)
-    assert with_dependencies(planning.project, planning.manager, ["c"]) == ["a", "b", "c"]
+    loaded = {name: load_pipeline(config, planning.manager) for name, config in planning.project.pipelines.items()}
+    assert build_graph(loaded).with_upstream(["c"]) == ["a", "b", "c"]
     planner = Planner(planning.project, planning.manager)
     assert planner.select(["c"]) == ["c"]
     assert planner.select(["b"], with_upstream=True) == ["a", "b"]

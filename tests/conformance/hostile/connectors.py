@@ -120,6 +120,9 @@ class NameOfItsOwn(Good):
 hostile("test_the_class_can_be_registered", NameOfItsOwn)
 
 
+hostile("test_what_it_says_of_increments_is_proved", fill=None)
+
+
 class LooseOptions(GoodOptions):
     model_config = ConfigDict(extra="ignore")
 

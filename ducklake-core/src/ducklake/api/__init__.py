@@ -17,7 +17,7 @@ SUPPORTED_API_VERSIONS = frozenset({API_VERSION, max(API_VERSION - 1, 1)})
 """The versions that this core takes: the current and the previous one."""
 
 if TYPE_CHECKING:
-    from ducklake.api.connector import Connector, ConnectorContext, Diagnosis, RowsConnector, Session
+    from ducklake.api.connector import Connector, ConnectorContext, Diagnosis, Session
     from ducklake.api.engine import (
         ColumnStatistics,
         Engine,
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from ducklake.api.writer import Examination, StorageWriter
 
 _HOMES = {
-    "connector": ("Connector", "ConnectorContext", "Diagnosis", "RowsConnector", "Session"),
+    "connector": ("Connector", "ConnectorContext", "Diagnosis", "Session"),
+    "rows": ("RowsConnector",),
     "engine": (
         "ColumnStatistics",
         "Engine",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
 from ducklake.api.extraction import Extraction, ExtractRequest
 from ducklake.api.options import Configured, Options
@@ -176,90 +176,3 @@ class Connector(Configured, abc.ABC, Generic[OptionsT]):
         Raises:
             SourceError: The source cannot be reached or refuses.
         """
-
-
-class RowsConnector(Connector[OptionsT]):
-    """A connector made of plain Python: declare tables and schemas, yield rows as mappings.
-
-    Handy for small and odd sources; the rows pass through Python objects, so it is not for millions.
-    """
-
-    capabilities: ClassVar[frozenset[str]] = frozenset({"tables"})
-
-    @abc.abstractmethod
-    def schemas(self) -> Mapping[str, pa.Schema]:
-        """The tables and the Arrow schema of each."""
-
-    @abc.abstractmethod
-    def rows(self, table: str) -> Iterable[Mapping[str, Any]]:
-        """The rows of one table; a missing key is NULL, an unknown key is an error.
-
-        Args:
-            table: A name out of `schemas`.
-        """
-
-    def validate_connection(self) -> None:
-        """Ask for the schemas."""
-        self.schemas()
-
-    def open(self, requests: Sequence[str]) -> Session:
-        """Open a session over `schemas` and `rows`.
-
-        Args:
-            requests: Not needed here.
-        """
-        return _RowsSession(self)
-
-
-class _RowsSession(Session):
-    def __init__(self, connector: RowsConnector[Any]) -> None:
-        self._connector = connector
-        self._schemas = dict(connector.schemas())
-        self._cancelled = False
-
-    def tables(self) -> Sequence[SourceTable]:
-        return [SourceTable(name) for name in self._schemas]
-
-    def get_schema(self, table: str) -> pa.Schema:
-        from ducklake.errors import DataError, did_you_mean
-
-        if table not in self._schemas:
-            source = self._connector.context.source
-            raise DataError(f"{source}.{table}: no such table", hint=did_you_mean(table, self._schemas, "tables"))
-        return self._schemas[table]
-
-    def extract(self, request: ExtractRequest) -> Extraction:
-        schema = self.get_schema(request.table)
-        return Extraction(schema=schema, streams=[self._batches(request, schema)])
-
-    def cancel(self) -> None:
-        self._cancelled = True
-
-    def _batches(self, request: ExtractRequest, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        from itertools import islice
-
-        from ducklake.errors import DataError
-
-        rows = iter(self._connector.rows(request.table))
-        while chunk := list(islice(rows, request.batch_size)):
-            if self._cancelled:
-                raise DataError(f"{self._connector.context.source}.{request.table}: cancelled")
-            yield self._batch(request.table, chunk, schema)
-
-    def _batch(self, table: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-        import pyarrow as pa
-
-        from ducklake.errors import DataError, did_you_mean
-
-        place = f"{self._connector.context.source}.{table}"
-        for row in rows:
-            if unknown := row.keys() - set(schema.names):
-                name = min(unknown)
-                raise DataError(f"{place}.{name}: a row has a column that the schema lacks", hint=did_you_mean(name, schema.names))
-        arrays = []
-        for field in schema:
-            try:
-                arrays.append(pa.array([row.get(field.name) for row in rows], field.type))
-            except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-                raise DataError(f"{place}.{field.name}: a value does not fit {field.type}: {error}") from error
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)

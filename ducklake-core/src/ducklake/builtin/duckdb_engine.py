@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -77,6 +78,8 @@ class DuckDBEngine(Engine):
             config["threads"] = str(settings.threads)
         if settings.temp_directory:
             config["temp_directory"] = str(settings.temp_directory)
+        # DuckDB 2.0 recommends relations for Arrow; those cannot be made while another result is read, as steps in Python do.
+        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
         with _translated():
             connection = duckdb.connect(config=config)
             connection.execute(f"SET TimeZone = {literal(settings.timezone)}")

@@ -45,8 +45,8 @@ def _leave(code: int) -> NoReturn:
     guard = sys.modules.get("ducklake.run.guard")
     if guard is not None:
         guard.close_stdout()
-    stuck = sys.modules.get("ducklake.plugins.stuck")
-    if stuck is not None and stuck.STUCK:
+    limit = sys.modules.get("ducklake.plugins.limit")
+    if limit is not None and limit.STUCK:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

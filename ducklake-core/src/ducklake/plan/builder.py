@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ducklake.api.engine import EngineSession
@@ -119,21 +119,3 @@ def _refuse(problems: Iterable[Problem]) -> None:
     found = _in_order(problems)
     if found:
         raise ConfigurationError(problems=found) if any(p.code != "bind" for p in found) else BindError(problems=found)
-
-
-def plan_pipelines(
-    project: Project, manager: PluginManager, names: Sequence[str], facts: Facts, session: EngineSession
-) -> list[PipelinePlan]:
-    """Plans of some pipelines, in dependency order.
-
-    Args:
-        project: The configuration.
-        manager: The plugins.
-        names: Pipelines; what they read of one another is taken as planned here.
-        facts: What is known of the lake's tables.
-        session: Of the engine; nothing is read in it.
-
-    Raises:
-        ConfigurationError: Everything that is wrong with these pipelines.
-    """
-    return Planner(project, manager).plan(names, facts, session)

@@ -117,7 +117,9 @@ def _table(
     if mode == "incremental" and not by_ledger:
         problem = None
         if not by_key:
-            message = f"connector {connector.name} ({connector.plugin.title}) cannot extract incrementally yet"
+            message = (
+                f"connector {connector.name} ({connector.plugin.title}) cannot extract incrementally: its capabilities lack 'incremental'"
+            )
             hint = "write mode: full, which lands everything as a new snapshot each time"
             problem = _mode_problem(project, source, selection, "unsupported_mode", message, hint)
         elif not settings.key_column:

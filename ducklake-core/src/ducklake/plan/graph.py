@@ -5,15 +5,10 @@ from __future__ import annotations
 import dataclasses
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ducklake.api.tables import TableRef
 from ducklake.errors import Problem, did_you_mean
-from ducklake.plan.load import LoadedPipeline, load_pipeline
-
-if TYPE_CHECKING:
-    from ducklake.config.project import Project
-    from ducklake.plugins.manager import PluginManager
+from ducklake.plan.load import LoadedPipeline
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,17 +94,6 @@ def build_graph(pipelines: Mapping[str, LoadedPipeline]) -> Graph:
         message = f"circular pipelines: {path}" if len(cycle) > 1 else f"circular pipelines: it reads what it publishes ({path})"
         problems.append((frozenset(cycle), pipelines[cycle[0]].config.node.problem("cycle", message, "name")))
     return Graph(parents, tuple(graphlib.TopologicalSorter(acyclic).static_order()), tuple(problems))
-
-
-def with_dependencies(project: Project, manager: PluginManager, names: Iterable[str]) -> list[str]:
-    """Pipelines and all that must run before them, in order.
-
-    Args:
-        project: The configuration.
-        manager: The plugins; they say which tables their steps read.
-        names: Pipelines of the project.
-    """
-    return build_graph({name: load_pipeline(config, manager) for name, config in project.pipelines.items()}).with_upstream(names)
 
 
 def folded(ref: TableRef) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ducklake.api.tables import TableRef
@@ -207,12 +207,3 @@ def valid_options(registered: Registered[Any], options: Node, problems: list[Pro
         return None
     problems.extend(found)
     return None if found else valid
-
-
-def all_problems(pipelines: Sequence[LoadedPipeline]) -> list[Problem]:
-    """The problems of several pipelines.
-
-    Args:
-        pipelines: The pipelines.
-    """
-    return [problem for pipeline in pipelines for problem in pipeline.problems]

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ducklake import hookspecs
-from ducklake.errors import PluginError, Problem
+from ducklake.errors import PluginError, Problem, StepError
 from ducklake.plugins import explain
 from ducklake.plugins.defaults import builtin_plugins
 from ducklake.plugins.discovery import installed_plugins, refuse_namesake, with_switches
 from ducklake.plugins.firstparty import package_of
 from ducklake.plugins.hooks import PROJECT, SPECIFICATIONS, call
 from ducklake.plugins.info import PlainSwitches, PluginInfo, Switches, matches
+from ducklake.plugins.limit import Worker
 from ducklake.plugins.loading import load
 from ducklake.plugins.local import local_plugin
-from ducklake.plugins.observers import GivenUp, Listener
 from ducklake.plugins.registry import Registered, Registry, Staging
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ __all__ = ["PluginInfo", "PluginManager", "Registered"]
 
 _log = logging.getLogger("ducklake.plugins")
 _ENTRY_KINDS = {"check": ("check", "checks")}
+
+
+_TOO_LONG = "it is told nothing more; see plugins.observer_timeout in config/settings.yaml"
 
 
 class PluginManager:
@@ -58,7 +61,7 @@ class PluginManager:
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._registry = Registry()
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[str, Worker] = {}
         self._plugins = [*builtin_plugins(), *installed_plugins(self._switches.disable)]
         local = local_plugin(project)
         if local is not None:
@@ -162,26 +165,19 @@ class PluginManager:
         """
         self._load_listeners("observer")
         for implementation in self._implementations(hook):
-            limit = self._switches.observer_timeout
+            with self._lock:
+                listener = self._listeners.setdefault(implementation.plugin_name, Worker(threaded=True, hint=_TOO_LONG))
+            if listener.abandoned:
+                continue
             try:
-                self._listener(implementation.plugin_name).tell(functools.partial(call, implementation, hook, arguments), hook, limit)
+                told = functools.partial(call, implementation, hook, arguments)
+                listener.call(told, f"{implementation.plugin_name} in {hook}", self._switches.observer_timeout)
             except KeyboardInterrupt:
                 raise
-            except GivenUp:
-                _log.warning(
-                    "%s did not return from %s within %g seconds and is told nothing more (see plugins.observer_timeout in settings.yaml)",
-                    implementation.plugin_name,
-                    hook,
-                    limit,
-                )
             except BaseException as error:  # an observer may raise anything, also SystemExit
-                _log.warning("%s raised in %s: %s: %s", implementation.plugin_name, hook, type(error).__name__, error)
-
-    def _listener(self, plugin: str) -> Listener:
-        with self._lock:
-            if plugin not in self._listeners:
-                self._listeners[plugin] = Listener(plugin)
-            return self._listeners[plugin]
+                hung = isinstance(error, StepError) and error.problem.code == "time_limit"
+                what = str(error) if hung else f"{implementation.plugin_name} raised in {hook}: {type(error).__name__}: {error}"
+                _log.warning("%s", what)
 
     def resolve_secret(self, reference: str) -> str | None:
         """The secret behind `${secret:REFERENCE}`: the first answer of plugins of kind `secrets`.

@@ -26,11 +26,11 @@ from ducklake.layers.overlap import surplus
 from ducklake.layers.raw import FOOTER_FORMAT, complete_files, land, statistics_of, work_folder
 from ducklake.layers.scan import scan_versions, schema_difference
 from ducklake.layers.store import disk_errors, remove_tree
+from ducklake.plugins.limit import Worker, apart, committing
 from ducklake.run.batches import check_schema, checked, landing_names
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.guard import engine_failure, guarded, guarded_iteration
 from ducklake.run.ids import new_id
-from ducklake.run.limit import Worker, apart, committing
 from ducklake.run.progress import ProgressEvent
 from ducklake.run.retry import retrying
 

@@ -26,10 +26,10 @@ from ducklake.layers.scan import scan_table
 from ducklake.layers.store import disk_errors, make_folder, remove_tree, sync_folder
 from ducklake.plan.load import load_checks
 from ducklake.plan.model import PythonStage, SqlStage, probe_ref, stage_ref
+from ducklake.plugins.limit import Worker, committing
 from ducklake.run.check import run_checks
 from ducklake.run.failures import failed_result, noted
 from ducklake.run.ids import new_id
-from ducklake.run.limit import Worker, committing
 from ducklake.run.progress import ProgressEvent
 from ducklake.run.python_stage import run_python_stage
 from ducklake.run.unchanged import decision_for, fingerprint_of, left_alone

@@ -13,10 +13,10 @@ from ducklake.api.connector import ConnectorContext
 from ducklake.api.engine import EngineError
 from ducklake.api.results import TableResult
 from ducklake.errors import DataError, DuckLakeError, did_you_mean
+from ducklake.plugins.limit import Worker
 from ducklake.run.extract import SourceRun, extract_table
 from ducklake.run.failures import failed_result
 from ducklake.run.guard import guarded
-from ducklake.run.limit import Worker
 from ducklake.run.retry import retrying
 
 if TYPE_CHECKING:

@@ -39,7 +39,8 @@ class ConnectorCase:
         large: Makes a source of 2 GB or more, for the test marked `large`.
         names: What tables and columns of a source may be called; leave out only what its kind of source refuses.
         cannot: Words to reasons, why a test is switched off: `hold_names`, `hold_huge_cells`, `hold_empty_tables`,
-            `be_empty` (a source without tables), `hold_null_keys`.
+            `be_empty` (a source without tables), `hold_null_keys`; `fill`, where a source's tables are fixed and tests of
+            its own prove the increments.
     """
 
     connector: type[Connector[Any]]
@@ -278,6 +279,13 @@ class ConnectorTests(Suite):
 
         wanted = [(1, len(huge), hashlib.md5(huge.encode()).hexdigest()), (2, 5, hashlib.md5(b"small").hexdigest())]
         same_rows(found, wanted, "lengths and sums")
+
+    def test_what_it_says_of_increments_is_proved(self) -> None:
+        """A connector that declares increments is tested for them."""
+        declared = sorted({"incremental", "ledger"} & set(self.case.connector.capabilities))
+        proved = self.case.fill is not None or "fill" in self.case.cannot
+        hint = "give the case a `fill`, or say in cannot={'fill': ...} which tests of your own prove them"
+        assert proved or not declared, f"its capabilities name {', '.join(declared)}, and no test reads an increment: {hint}"
 
     def test_an_increment_brings_what_is_new(self, place: Place) -> None:
         """Ties at the highest key and true duplicates included; nothing lands twice."""

@@ -79,15 +79,33 @@ def check_class(cls: type[Any], hook: str) -> None:
         hook: The hook that takes it.
 
     Raises:
-        AssertionError: The registrar would refuse it, or an option has no description.
+        AssertionError: The registrar would refuse it, an option has no description, or an installed package offers a plugin of
+            its kind and name that is broken: a misspelt hook, say, which no test of the class itself would notice.
     """
+    from importlib import metadata
+
     from ducklake.errors import PluginError
+    from ducklake.plugins.info import KINDS
+    from ducklake.plugins.manager import PluginManager
     from ducklake.plugins.registry import Staging
 
     try:
         Staging().registrar(hook)(cls)
     except PluginError as error:
         raise AssertionError(str(error)) from error
+    kind = next(kind for kind, offered in KINDS.items() if offered == hook)
+    if any(point.name == f"{kind}.{cls.name}" for point in metadata.entry_points(group="ducklake")):
+        manager = PluginManager()
+        try:
+            {
+                "connector": manager.connector,
+                "transform": manager.transform,
+                "check": manager.check,
+                "writer": manager.writer,
+                "engine": manager.engine,
+            }[kind](cls.name)
+        except PluginError as error:
+            raise AssertionError(str(error)) from error
     fields: Mapping[str, Any] = getattr(getattr(cls, "Options", None), "model_fields", {})
     silent = [name for name, field in fields.items() if not field.description]
     assert not silent, f"options without a description, which editors and `ducklake config schema` show: {', '.join(silent)}"

@@ -55,7 +55,12 @@ def listing(
 
 def new(
     cli: Invocation,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="connector, transform, check, writer, engine, observer, command or secrets.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="connector, transform, check, checks (several of them), writer, engine, observer, command or secrets."
+        ),
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What configuration calls it: the word behind `type:`, or the command.")],
     path: Annotated[Path, typer.Option("--path", metavar="DIR", help="Where to make its folder.")] = Path(),
 ) -> None:
@@ -82,7 +87,7 @@ def new(
     cli.report()
     cli.report("Next:")
     cli.report(f"  cd {shlex.quote(str(target))}")
-    cli.report('  pip install -e ".[dev]"        install it, with what its tests need')
+    cli.report('  pip install -e ".[dev]"        install it, with what its tests need (with uv: uv pip install ...)')
     cli.report("  pytest                         what DuckLake expects of it")
     cli.report("  ducklake plugins --check       see it registered")
 

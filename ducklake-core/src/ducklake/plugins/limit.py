@@ -1,4 +1,4 @@
-"""The time limit: an extraction or a run works in a thread of its own, so that one that hangs can be given up.
+"""The time limit: an extraction, a run or an observer works in a thread of its own, so that one that hangs can be given up.
 
 A thread cannot be ended from outside. What is given up is therefore never waited for again: it may not commit any
 more (`committing`), its source is opened anew for the tables that remain, and the process leaves past it.
@@ -13,12 +13,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ducklake.errors import StepError
-from ducklake.plugins.stuck import STUCK
 
 T = TypeVar("T")
 
 PATIENCE = 3.0
 """Seconds that a call has to end once it was cancelled."""
+
+STUCK: list[str] = []
+"""Places whose calls were given up and run on: the process leaves by `os._exit`, which waits for no thread."""
 
 _current = threading.local()
 
@@ -82,7 +84,7 @@ def apart(work: Callable[[], None], place: str) -> None:
 
 
 class Worker:
-    """The thread that makes all calls of one open source or run, one after the other; without limits there is no such thread.
+    """The thread that makes all calls of one open source, run or observer, one after the other; without limits there is no such thread.
 
     Args:
         threaded: Whether any of the calls may have a limit.
@@ -100,6 +102,7 @@ class Worker:
         self.stuck = False
         self._calls: queue.SimpleQueue[_Call | None] | None = queue.SimpleQueue() if threaded else None
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def call(self, work: Callable[[], T], place: str, limit: float | None = None, cancel: Callable[[], None] = lambda: None) -> T:
         """Do some work and return what it returns, or raise what it raises.
@@ -115,9 +118,10 @@ class Worker:
         """
         if self._calls is None:
             return work()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, args=(self._calls,), name=f"source of {place}", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, args=(self._calls,), name=f"calls of {place}", daemon=True)
+                self._thread.start()
         call = _Call(work, place, limit)
         self._calls.put(call)
         try:
