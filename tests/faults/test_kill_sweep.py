@@ -148,6 +148,7 @@ def sweep(start: Path, arguments: list[str], scratch: Path, check: Callable[[Pat
         except BROKEN as error:
             raise AssertionError(f"injured at {moment}: {error}") from error
         shutil.rmtree(project)
+    print(f"{injuries} of {len(found[::every])} moments of {' '.join(arguments)}: {injure.__name__}")
     return injuries
 
 

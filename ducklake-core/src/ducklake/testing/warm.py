@@ -36,7 +36,8 @@ class WarmCommands:
         self._sending = threading.Lock()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        words = [sys.executable, "-m", "ducklake.testing.warm", str(theirs.fileno()), script]
+        program = "from ducklake.testing.warm import main; main()"
+        words = [sys.executable, "-c", program, str(theirs.fileno()), script]
         self._process = subprocess.Popen(words, env=dict(env), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         theirs.close()
         atexit.register(self.close)
@@ -157,16 +158,17 @@ def _answer(answer: int, pid: int) -> NoReturn:
     os._exit(0)
 
 
-def _main() -> NoReturn:
+def main() -> NoReturn:
+    """Be the loaded process: load everything, then fork a command for each request."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     script = sys.argv[2]
     _load()
     _serve(channel, script)
-    from ducklake.cli.main import main
+    from ducklake.cli import main as cli
 
     code: object = 1
     try:
-        main()
+        cli.main()
     except SystemExit as ended:
         code = ended.code
     except BaseException:
@@ -175,7 +177,3 @@ def _main() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else bool(code))
-
-
-if __name__ == "__main__":
-    _main()
