@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import ducklake.api
 from ducklake.cli.plugin_package import create_package
 from ducklake.plugins.info import KINDS
 from workspace import PLUGINS, ROOT, Package
@@ -91,3 +92,11 @@ def imported(path: Path) -> set[str]:
             # `from ducklake import api` imports the module, `from ducklake.api import X` a name of one
             names |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "ducklake" else {node.module}
     return names
+
+
+def test_type_checkers_see_every_name_of_the_api():
+    """Names are imported when they are asked for, which a type checker takes for Any unless they are imported for it as well."""
+    tree = ast.parse((ROOT / "ducklake-core/src/ducklake/api/__init__.py").read_text(encoding="utf-8"))
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    given = {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)}
+    assert set(ducklake.api.__all__) <= named | given

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         WriterRegistrar,
     )
     from ducklake.api.results import CheckOutcome, CommandResult, TableResult
+    from ducklake.api.rows import RowsConnector
     from ducklake.api.sql import literal, quote, quote_path
     from ducklake.api.tables import Column, Relation, Schema, SourceTable, TableRef, UnknownColumn
     from ducklake.api.transform import Probe, PythonTransform, TableStatistics, Transform, TransformContext
