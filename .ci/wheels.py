@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OTHER_DUCKDB = "2.0.0"
+OTHER_DUCKDB = "2.0.1"
 LIMIT = 600
 """Seconds that one command may take."""
 

@@ -107,7 +107,7 @@ def test_an_empty_field_is_null_and_a_quoted_empty_field_is_not(land):
     assert sorted(rows(land('a,b\n,""\n"",x\n')), key=str) == [("", "x"), (None, "")]
 
 
-@pytest.mark.xfail(duckdb.__version__ >= "2", reason="DuckDB 2.0.0 refuses an empty list of texts that mean NULL")
+@pytest.mark.xfail(duckdb.__version__ >= "2", reason="DuckDB 2.0 refuses an empty list of texts that mean NULL")
 def test_nulls_are_unquoted_only_and_the_text_null_is_text(land):
     assert sorted(rows(land('a,b\nNA,"NA"\n,NULL\n', nulls=["NA"])), key=str) == [("", "NULL"), (None, "NA")]
     assert rows(land("a,b\n,NA\n", nulls=[])) == [("", "NA")]

@@ -1,4 +1,3 @@
-import duckdb
 import pytest
 from pydantic import ValidationError
 
@@ -25,7 +24,6 @@ def test_two_columns_can_swap_their_names(engine_session):
     assert result.rows == [(1, "Ana", True)]
 
 
-@pytest.mark.xfail(duckdb.__version__ >= "2", reason="DESCRIBE of DuckDB 2.0.0 keeps the old spelling where only the case changes")
 def test_the_case_of_a_name_can_change(engine_session):
     assert run_transform(engine_session, rename({"CLI_ID": "Cli_Id"}), ROWS).schema.names[0] == "Cli_Id"
 
