@@ -28,6 +28,9 @@ TABLES = {
 class Made(Connector[NoOptions]):
     name = "made"
 
+    def validate_connection(self):
+        pass
+
     def open(self, requests):
         return MadeSession()
 
@@ -62,8 +65,8 @@ pipelines:
     transforms:
       - type: sql
         query: |
-          SELECT region, count(*) AS events, count(DISTINCT t0) AS texts, max(t1) AS t1 FROM (
-            SELECT e.customer, e.id, min(e.t0) AS t0, max(e.t1) AS t1 FROM e GROUP BY e.customer, e.id
+          SELECT region, sum(events)::BIGINT AS events, max(seen) AS seen FROM (
+            SELECT e.t0, e.customer, count(*) AS events, max(e.seen) AS seen FROM e GROUP BY e.t0, e.customer
           ) JOIN c USING (customer) GROUP BY region
 """
 SETTINGS = "engine: {memory_limit: 1GB, threads: 2}\nparquet: {compression: uncompressed}\n"
