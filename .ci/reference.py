@@ -26,7 +26,7 @@ GROUPS = {
     "Questions": "The first plugin that answers counts.",
 }
 CONTRACTS = {
-    "Connectors": ("connector", "extraction"),
+    "Connectors": ("connector", "rows", "extraction"),
     "Transforms": ("transform",),
     "Quality checks": ("quality",),
     "Storage writers": ("writer",),

@@ -105,15 +105,7 @@ def alone(work: Path, folder: Path) -> bool:
     shutil.copytree(folder / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
     marks = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]["markers"]
     short = " and ".join(f"not {mark.partition(':')[0]}" for mark in marks)
-    lines = [
-        "[pytest]",
-        "faulthandler_timeout = 300",
-        "faulthandler_exit_on_timeout = true",
-        f'addopts = --import-mode=importlib --strict-markers -q -m "{short}"',
-        "markers =",
-        *(f"    {mark}" for mark in marks),
-    ]
-    (tests / "pytest.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_ini(tests, short, marks)
     report = work / f"junit-alone-{folder.name}.xml"
     command: Sequence[str | Path] = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
     code, out, err = ended(*command, cwd=tests)
@@ -122,6 +114,19 @@ def alone(work: Path, folder: Path) -> bool:
     if code:
         print(out + err, flush=True)
     return code == 0
+
+
+def write_ini(tests: Path, chosen: str, marks: Sequence[str] | None = None) -> None:
+    """The configuration of copied tests: which marks run, and that one which hangs is named and ended."""
+    strict = "" if marks is None else "--strict-markers "
+    lines = [
+        "[pytest]",
+        "faulthandler_timeout = 300",
+        "faulthandler_exit_on_timeout = true",
+        f'addopts = --import-mode=importlib {strict}-q -m "{chosen}"',
+        *(["markers =", *(f"    {mark}" for mark in marks)] if marks else []),
+    ]
+    (tests / "pytest.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def duckdb(work: Path) -> None:
@@ -134,10 +139,7 @@ def duckdb(work: Path) -> None:
     for folder in packages:
         shutil.copytree(folder / "tests", tests / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "tests/integration/test_conformance_builtin.py", tests)
-    (tests / "pytest.ini").write_text(
-        '[pytest]\nfaulthandler_timeout = 300\nfaulthandler_exit_on_timeout = true\naddopts = --import-mode=importlib -q -m "not large"\n',
-        encoding="utf-8",
-    )
+    write_ini(tests, "not large")
     report = work / "junit-other-duckdb.xml"
     command = (tools / "python", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", ".")
     print(f"DuckDB {OTHER_DUCKDB}: {run(*command, cwd=tests).strip().splitlines()[-1]}")

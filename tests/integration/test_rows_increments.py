@@ -140,6 +140,16 @@ def test_each_row_lands_once_whatever_the_key_is(lake_project, case: str) -> Non
     assert lake.query("SELECT v FROM raw.s.t ORDER BY v") == [[number] for number in range(7)]
 
 
+def test_rows_without_a_key_land_once_also_before_any_has_one(lake_project) -> None:
+    lake = project(lake_project, "pa.int64()", {})
+    put(lake, [None, None])
+    assert [result["rows"] for result in lake.extract("s")] == [2]
+    assert [result["status"] for result in lake.extract("s")] == ["empty"]
+    put(lake, [None, None, 5, None])
+    assert [result["rows"] for result in lake.extract("s")] == [2]
+    assert lake.query("SELECT v FROM raw.s.t ORDER BY v") == [[0], [1], [2], [3]]
+
+
 def test_a_lookback_reads_again_what_comes_late(lake_project) -> None:
     lake = project(lake_project, "pa.int64()", {"lookback": 10})
     put(lake, [100])

@@ -136,11 +136,13 @@ class _Cursor:
         kind: Its Arrow type.
         watermark: The highest key so far, as text; None before the first row with one.
         low: Where reading begins; None reads everything.
+        repeats: Whether rows may have landed before: also where none of them had a key.
     """
 
-    def __init__(self, column: str, kind: pa.DataType, watermark: str | None, low: pa.Scalar | None) -> None:
+    def __init__(self, column: str, kind: pa.DataType, watermark: str | None, low: pa.Scalar | None, *, repeats: bool = False) -> None:
         self.column = column
         self.low = low
+        self._repeats = repeats
         self._kind = kind
         # Committed as it is when the stream has ended.
         self.state: dict[str, Any] = {"column": column, "type": str(kind), "watermark": watermark}
@@ -167,14 +169,16 @@ class _Cursor:
                 hint="choose a whole or decimal number, a date, a time or a text",
             )
         state = request.state
-        if state is None or state["watermark"] is None:
+        if state is None:
             return cls(column, kind, None, None)
         if (state["column"], state["type"]) != (column, str(kind)):
             raise DataError(
                 f"{place}: extracted by {state['column']} ({state['type']}) before, now by {column} ({kind})",
                 hint="begin anew: ducklake extract --full",
             )
-        return cls(column, kind, state["watermark"], _back(state["watermark"], kind, request.lookback, f"{place}.{column}"))
+        seen = state["watermark"]
+        low = None if seen is None else _back(seen, kind, request.lookback, f"{place}.{column}")
+        return cls(column, kind, seen, low, repeats=True)
 
     @property
     def value(self) -> Any:
@@ -184,7 +188,7 @@ class _Cursor:
     @property
     def overlap(self) -> Overlap | None:
         """What core compares with rows that have landed."""
-        return None if self.low is None else Overlap(self.column, _text(self.low))
+        return Overlap(self.column, None if self.low is None else _text(self.low)) if self._repeats else None
 
     def take(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of a batch that belong to the increment; the watermark goes up to the highest of them."""

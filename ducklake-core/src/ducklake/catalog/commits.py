@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake.api.sql import literal
 from ducklake.api.tables import Schema, TableRef
+from ducklake.catalog.queries import where_table
 from ducklake.catalog.records import CheckRecord, ExtractionRecord, FileRecord, RunRecord, StatisticsRecord, VersionRecord
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def record_empty_extraction(connection: Connection, record: ExtractionRecord) ->
     """
     _insert_extraction(connection, record, None, "empty", None)
     if record.state is not None:
-        connection.execute(f"UPDATE tables SET state = {literal(json.dumps(record.state))} {_where(record.ref)}")
+        connection.execute(f"UPDATE tables SET state = {literal(json.dumps(record.state))} {where_table(record.ref)}")
 
 
 def record_failed_extraction(connection: Connection, record: ExtractionRecord, error: str) -> None:
@@ -72,10 +73,10 @@ def commit_version(connection: Connection, record: VersionRecord) -> int:
     """
     ref = record.ref
     now = _now()
-    row = connection.execute(f"SELECT coalesce(max(version), 0) + 1 FROM versions {_where(ref)}").fetchone()
+    row = connection.execute(f"SELECT coalesce(max(version), 0) + 1 FROM versions {where_table(ref)}").fetchone()
     version = int(row[0]) if row else 1
     schema_version = _schema_version(connection, ref, record.schema, now.isoformat())
-    connection.execute(f"UPDATE versions SET superseded = {literal(now)} {_where(ref)} AND superseded IS NULL")
+    connection.execute(f"UPDATE versions SET superseded = {literal(now)} {where_table(ref)} AND superseded IS NULL")
     _insert(
         connection,
         "versions",
@@ -147,13 +148,13 @@ def set_current(connection: Connection, ref: TableRef, version: int) -> None:
         version: One that is kept.
     """
     now = literal(_now())
-    connection.execute(f"UPDATE versions SET superseded = {now} {_where(ref)} AND superseded IS NULL AND version <> {version}")
-    connection.execute(f"UPDATE versions SET superseded = NULL {_where(ref)} AND version = {version}")
+    connection.execute(f"UPDATE versions SET superseded = {now} {where_table(ref)} AND superseded IS NULL AND version <> {version}")
+    connection.execute(f"UPDATE versions SET superseded = NULL {where_table(ref)} AND version = {version}")
     connection.execute(
         f"""
         UPDATE tables SET version = {version}, changed = {now},
-            schema_version = (SELECT schema_version FROM versions {_where(ref)} AND version = {version})
-        {_where(ref)}
+            schema_version = (SELECT schema_version FROM versions {where_table(ref)} AND version = {version})
+        {where_table(ref)}
         """
     )
 
@@ -168,7 +169,7 @@ def forget_versions(connection: Connection, ref: TableRef, versions: Iterable[tu
     """
     for version, run_id in versions:
         for table in ("versions", "files"):
-            connection.execute(f"DELETE FROM {table} {_where(ref)} AND version = {version}")
+            connection.execute(f"DELETE FROM {table} {where_table(ref)} AND version = {version}")
         connection.execute(f"DELETE FROM column_statistics WHERE owner = {literal(run_id)}")
 
 
@@ -204,7 +205,7 @@ def _insert_extraction(
 def _schema_version(connection: Connection, ref: TableRef, schema: Schema, detected: str) -> int:
     """The number of a schema; a new one is recorded if the columns differ from the newest."""
     row = connection.execute(
-        f"SELECT schema_version, columns FROM schema_versions {_where(ref)} ORDER BY schema_version DESC LIMIT 1"
+        f"SELECT schema_version, columns FROM schema_versions {where_table(ref)} ORDER BY schema_version DESC LIMIT 1"
     ).fetchone()
     columns = json.dumps(schema.to_json())
     if row and row[1] == columns:
@@ -251,10 +252,6 @@ def _put_table(
 ) -> None:
     values = [*_key(ref), folder, file_format, mode, version, schema_version, state, _now()]
     connection.execute(f"INSERT OR REPLACE INTO tables VALUES ({', '.join(map(literal, values))})")
-
-
-def _where(ref: TableRef) -> str:
-    return f"WHERE layer = {literal(ref.layer)} AND domain = {literal(ref.domain)} AND table_name = {literal(ref.table)}"
 
 
 def _key(ref: TableRef) -> list[str]:

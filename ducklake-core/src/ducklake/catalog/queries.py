@@ -90,6 +90,15 @@ class TableState:
 LakeSnapshot = Mapping[TableRef, TableState]
 
 
+def where_table(ref: TableRef) -> str:
+    """The condition that finds one table's rows, in every table of the catalog that has its name.
+
+    Args:
+        ref: The table.
+    """
+    return f"WHERE layer = {literal(ref.layer)} AND domain = {literal(ref.domain)} AND table_name = {literal(ref.table)}"
+
+
 def snapshot(
     connection: Connection | None,
     only: TableRef | None = None,
@@ -111,8 +120,7 @@ def snapshot(
         return {}
     where = "WHERE layer <> 'raw'" if published else ""
     if only is not None:
-        where = f"WHERE layer = {literal(only.layer)} AND domain = {literal(only.domain)}"
-        where += "" if neighbours else f" AND table_name = {literal(only.table)}"
+        where = f"WHERE layer = {literal(only.layer)} AND domain = {literal(only.domain)}" if neighbours else where_table(only)
     schemas: dict[TableRef, dict[int, Schema]] = {}
     for layer, domain, table, version, columns in connection.execute(
         f"SELECT layer, domain, table_name, schema_version, columns FROM schema_versions {where}"
@@ -195,12 +203,7 @@ def folder_of(connection: Connection, ref: TableRef) -> str | None:
         connection: From `Catalog.read` or `write`.
         ref: The table.
     """
-    row = connection.execute(
-        f"""
-        SELECT folder FROM tables
-        WHERE layer = {literal(ref.layer)} AND domain = {literal(ref.domain)} AND table_name = {literal(ref.table)}
-        """
-    ).fetchone()
+    row = connection.execute(f"SELECT folder FROM tables {where_table(ref)}").fetchone()
     return str(row[0]) if row else None
 
 

@@ -132,12 +132,16 @@ class Catalog:
     def _mark(self) -> bytes | None:
         """What tells each state of the file from all others: the two headers in which DuckDB counts its checkpoints.
 
-        Read only behind the lock: nobody has the file open then. None after a kill, whose log the next opening replays.
+        Read only behind the lock: nobody has the file open then. None after a kill, whose log the next opening replays, and
+        where the file cannot be read, which the next opening says.
         """
         if self._log.exists():
             return None
-        with self.path.open("rb") as file:
-            return file.read(3 * 4096)[4096:]
+        try:
+            with self.path.open("rb") as file:
+                return file.read(3 * 4096)[4096:]
+        except OSError:
+            return None
 
     def create(self, *, beside_files: bool = False) -> None:
         """Give an empty lake its catalog; one that is there stays. Called before anything lands.

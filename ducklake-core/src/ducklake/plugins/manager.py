@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,6 @@ __all__ = ["PluginInfo", "PluginManager", "Registered"]
 
 _log = logging.getLogger("ducklake.plugins")
 _ENTRY_KINDS = {"check": ("check", "checks")}
-
-
 _TOO_LONG = "it is told nothing more; see plugins.observer_timeout in config/settings.yaml"
 
 
@@ -61,7 +60,7 @@ class PluginManager:
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._registry = Registry()
-        self._listeners: dict[str, Worker] = {}
+        self._listeners = defaultdict[str, Worker](functools.partial(Worker, threaded=True, hint=_TOO_LONG))
         self._plugins = [*builtin_plugins(), *installed_plugins(self._switches.disable)]
         local = local_plugin(project)
         if local is not None:
@@ -166,7 +165,7 @@ class PluginManager:
         self._load_listeners("observer")
         for implementation in self._implementations(hook):
             with self._lock:
-                listener = self._listeners.setdefault(implementation.plugin_name, Worker(threaded=True, hint=_TOO_LONG))
+                listener = self._listeners[implementation.plugin_name]
             if listener.abandoned:
                 continue
             try:

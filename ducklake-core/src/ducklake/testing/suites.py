@@ -95,15 +95,8 @@ def check_class(cls: type[Any], hook: str) -> None:
         raise AssertionError(str(error)) from error
     kind = next(kind for kind, offered in KINDS.items() if offered == hook)
     if any(point.name == f"{kind}.{cls.name}" for point in metadata.entry_points(group="ducklake")):
-        manager = PluginManager()
         try:
-            {
-                "connector": manager.connector,
-                "transform": manager.transform,
-                "check": manager.check,
-                "writer": manager.writer,
-                "engine": manager.engine,
-            }[kind](cls.name)
+            getattr(PluginManager(), kind)(cls.name)
         except PluginError as error:
             raise AssertionError(str(error)) from error
     fields: Mapping[str, Any] = getattr(getattr(cls, "Options", None), "model_fields", {})
