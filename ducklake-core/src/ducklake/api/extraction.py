@@ -89,6 +89,8 @@ class ExtractRequest:
 class ReadAgain(Exception):
     """Raised by a stream: the table has to be read again with some columns as text (`on_invalid: text`).
 
+    `Extraction.translate_error` may raise it too, where a column's type was only likely and a value does not fit it.
+
     Args:
         *columns: Their names at the source.
     """

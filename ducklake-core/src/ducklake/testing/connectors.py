@@ -25,16 +25,20 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
     import pyarrow as pa
 
     from ducklake.api.engine import EngineError
-    from ducklake.api.extraction import ExtractRequest
+    from ducklake.api.extraction import ExtractRequest, ReadAgain
 
     with connector.open([table]) as session:
         extraction = session.extract(ExtractRequest(table, **request))
         if extraction.relation is not None:
             try:
                 return connector.context.engine.stream(extraction.relation).read_all()
-            except EngineError as error:
-                better = extraction.translate_error(error) if extraction.translate_error else None
-                raise better or error from error
+            except (EngineError, pa.ArrowException, OSError) as error:  # the latter two once rows flow
+                failure = error if isinstance(error, EngineError) else EngineError(str(error))
+                try:
+                    better = extraction.translate_error(failure) if extraction.translate_error else None
+                except ReadAgain as again:  # as core does
+                    return read_table(connector, table, **{**request, "as_text": frozenset(again.columns)})
+                raise better or failure from error
         schema = extraction.schema
 
         def batches() -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,7 @@ from ducklake_connector_csv.options import CsvFormat
 MISFIT = "ducklake-csv"
 """Begins the message of a value that does not fit its declared type: MISFIT, column number and value, divided by \\x1f."""
 
+_MISFITTING = re.compile(rf"{MISFIT}\x1f([0-9]+)\x1f(.*)", re.DOTALL)
 _ENGINE_LINE = re.compile(r"CSV Error on Line: ([0-9]+)")
 
 
@@ -108,7 +109,7 @@ def explain(place: str, message: str, suspects: Sequence[Suspect], layout: CsvFo
         layout: Their format.
         types: Name and type of the table's columns, by number.
     """
-    if found := re.search(rf"{MISFIT}\x1f([0-9]+)\x1f(.*)", message, re.DOTALL):
+    if found := _MISFITTING.search(message):
         column, kind = types[int(found[1])]
         return _misfit(place, column, kind, found[2], suspects, layout)
     if "unterminated quote" in message and (found := _ENGINE_LINE.search(message)):
@@ -129,6 +130,16 @@ def explain(place: str, message: str, suspects: Sequence[Suspect], layout: CsvFo
         name = _named(message, suspects).name
         return DataError(f"{place}: {name} is no regular CSV: a stray quote, or a line end of another kind", hint="check format.quote")
     return None
+
+
+def misfitting(message: str) -> int | None:
+    """The number of the column of which a value does not fit its type, if that is what the engine complains about.
+
+    Args:
+        message: The engine's.
+    """
+    found = _MISFITTING.search(message)
+    return int(found[1]) if found else None
 
 
 def _named(message: str, suspects: Sequence[Suspect]) -> Suspect:

@@ -1,7 +1,8 @@
 """Types for columns that nobody declared: only where every value of every file reads back as the same text.
 
-A sample discards what cannot be, then one scan over everything proves or refutes the likeliest type of each column,
-and a second one the next likely types of those that failed.
+A sample says what is likely. While the rows are written each value is checked against it (`relation.typed`), so that
+mostly one scan is enough. Where one does not fit, a scan over everything proves or refutes the likeliest type of each
+column, and a second one the next likely types of those that failed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ def candidates(values: Iterable[str]) -> list[str]:
     if len(scales) == 1 and (scale := scales.pop()) is not None:
         return [f"DECIMAL({digits},{scale})" for digits in (18, 38) if scale < digits] + ["DOUBLE"]
     return [kind for kind, pattern in _PATTERNS if all(pattern.fullmatch(value) for value in sample)]
+
+
+def likely(session: EngineSession, text: str, columns: Sequence[int]) -> dict[int, str]:
+    """The likeliest types of columns, by a sample; a column without one is sure to be text.
+
+    Args:
+        session: The engine's.
+        text: A SELECT of columns `c0`, `c1`, ... of type VARCHAR.
+        columns: The numbers of those to look at.
+
+    Raises:
+        EngineError: The files cannot be read.
+    """
+    return {at: kinds[0] for at, kinds in _sampled(session, text, columns).items() if kinds}
 
 
 def infer(session: EngineSession, text: str, columns: Sequence[int]) -> dict[int, str]:

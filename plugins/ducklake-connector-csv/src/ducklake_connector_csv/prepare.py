@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ducklake.errors import DataError
@@ -22,6 +23,7 @@ from ducklake_connector_csv.files import (
 from ducklake_connector_csv.options import CsvFormat
 from ducklake_connector_csv.relation import ReadableFile
 
+_LARGE = 16 << 20
 _EVEN_WITHOUT_ROWS = "a table without rows still has a line with its columns' names"
 
 
@@ -40,7 +42,42 @@ class Prepared:
     delimiters: int | None
 
 
-def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Prepared:
+class Looks:
+    """Cheap looks at large files (`files.needs_survey`), begun before their turn, beside the hashes that the ledger takes.
+
+    Args:
+        layout: The files' format.
+    """
+
+    def __init__(self, layout: CsvFormat) -> None:
+        self._layout = layout
+        self._begun: dict[Path, Future[bool]] = {}
+        self._pool = ThreadPoolExecutor(1)
+
+    def begin(self, path: Path) -> None:
+        """Begin with a file; small ones can wait.
+
+        Args:
+            path: An UTF-8 file.
+        """
+        if path.stat().st_size >= _LARGE:
+            self._begun[path] = self._pool.submit(needs_survey, path, self._layout.delimiter, self._layout.quote)
+
+    def needs_survey(self, path: Path) -> bool:
+        """What the look has shown.
+
+        Args:
+            path: An UTF-8 file, begun with or not.
+        """
+        begun = self._begun.pop(path, None)
+        return begun.result() if begun else needs_survey(path, self._layout.delimiter, self._layout.quote)
+
+    def close(self) -> None:
+        """Wait for what is running still, and forget the rest."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path], looks: Looks | None = None) -> Prepared:
     """Look at a file, and copy it where DuckDB could not read it as it is.
 
     Args:
@@ -49,12 +86,13 @@ def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable
         name: Its name for messages.
         layout: Its format.
         copy: Gives a new path in a private folder.
+        looks: That may have been begun.
 
     Raises:
         DataError: It is empty, or in another encoding.
     """
     try:
-        return _prepare(place, path, name, layout, copy)
+        return _prepare(place, path, name, layout, copy, looks or Looks(layout))
     except UnicodeError as error:
         found = undecodable(place, path, name, layout.encoding)
         raise found or DataError(f"{place}: {name} is not {layout.encoding}: {error}") from error
@@ -64,7 +102,7 @@ def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable
         raise DataError(f"{place}: cannot read {name}: {error.strerror or error}") from error
 
 
-def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Prepared:
+def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path], looks: Looks) -> Prepared:
     if not path.stat().st_size:
         raise DataError(f"{place}: {name} is empty (0 bytes)", hint=_EVEN_WITHOUT_ROWS)
     if not is_utf8(layout.encoding):
@@ -82,7 +120,7 @@ def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callabl
             hint="name every column, in the order of the file",
         )
     delimiters = None
-    if needs_survey(path, layout.delimiter, layout.quote):
+    if looks.needs_survey(path):
         found = survey(path, layout.delimiter, layout.quote)
         delimiters = found.delimiters
         if found.mixed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -61,28 +61,37 @@ def as_text(files: Sequence[ReadableFile], layout: CsvFormat, known: Sequence[st
     return "\nUNION ALL\n".join(selects), tuple(names.values())
 
 
-def typed(text: str, names: Sequence[str], declared: Mapping[str, str], inferred: Mapping[int, str]) -> str:
+def typed(text: str, names: Sequence[str], declared: Mapping[str, str], inferred: Mapping[int, str], unproven: Collection[int] = ()) -> str:
     """A SELECT of the columns under their names and with their types.
 
-    A declared type is checked value by value; an inferred one was found to fit every value.
+    Declared types are checked value by value, and so are inferred ones that no scan has proven yet. The first of these
+    columns carries the checks of all: one CASE a row costs less than one for each column.
 
     Args:
         text: What `as_text` returned.
         names: What its columns are called.
         declared: Types by column name, folded.
         inferred: Types by column number.
+        unproven: Those inferred columns that may hold a value that is no such type.
     """
-    columns, tried = [], []
+    tried: dict[int, tuple[str, bool]] = {}
+    expressions = []
     for at, name in enumerate(names):
         kind = declared.get(name.casefold())
         if kind and kind != "VARCHAR":
-            tried.append(f"TRY_CAST(c{at} AS {kind}) AS t{at}")
-            expression = _checked(f"c{at}", f"t{at}", at, kind)
-        else:
-            expression = f"CAST(c{at} AS {inferred[at]})" if not kind and at in inferred else f"c{at}"
-        columns.append(f"{expression} AS {quote(name)}")
-    source = f"SELECT *, {', '.join(tried)}\nFROM (\n{text}\n)" if tried else text
-    return f"SELECT {', '.join(columns)}\nFROM (\n{source}\n)"
+            tried[at] = kind, True
+        elif not kind and at in inferred and at in unproven:
+            tried[at] = inferred[at], False
+        proven = not kind and at in inferred
+        expressions.append(f"t{at}" if at in tried else f"CAST(c{at} AS {inferred[at]})" if proven else f"c{at}")
+    source = text
+    if tried:
+        first = next(iter(tried))
+        expressions[first] = _checked(first, tried)
+        casts = ", ".join(f"TRY_CAST(c{at} AS {kind}) AS t{at}" for at, (kind, _) in tried.items())
+        source = f"SELECT *, {casts}\nFROM (\n{text}\n)"
+    columns = ", ".join(f"{expression} AS {quote(name)}" for expression, name in zip(expressions, names, strict=True))
+    return f"SELECT {columns}\nFROM (\n{source}\n)"
 
 
 def nothing(columns: Sequence[tuple[str, str | None]]) -> str:
@@ -95,17 +104,32 @@ def nothing(columns: Sequence[tuple[str, str | None]]) -> str:
     return f"SELECT {selected} WHERE false"
 
 
-def _checked(text: str, tried: str, at: int, kind: str) -> str:
-    """A value that was tried to be cast, if it says what the text says.
+def _checked(column: int, tried: Mapping[int, tuple[str, bool]]) -> str:
+    """The value of one column, if in its row each column that was tried to be cast says what its text says.
 
     Nearly every value reads back as the same text, which is a fraction of the work of looking at the text's form; CASE
-    asks the longer question only of the others.
+    asks the longer question only for the other rows.
     """
-    complaint = f"error({literal(MISFIT)} || chr(31) || '{at}' || chr(31) || {text})"
-    same = "false" if kind == "TIME" else f"CAST({tried} AS VARCHAR) = {text}"  # 24:00:00 reads back too
-    if kind in ("DATE", "TIMESTAMP", "TIMESTAMPTZ"):
-        same += f" AND isfinite({tried})"
-    return f"CASE WHEN {same} THEN {tried} WHEN {text} IS NULL THEN NULL WHEN {fits(text, kind)} THEN {tried} ELSE {complaint} END"
+    clear = " AND ".join(f"({_clear(at, kind)})" for at, (kind, _) in tried.items())
+    each = " AND ".join(f"({_fitting(at, kind, declared)})" for at, (kind, declared) in tried.items())
+    return f"CASE WHEN {clear} THEN t{column} WHEN {each} THEN t{column} END"
+
+
+def _clear(at: int, kind: str) -> str:
+    """A condition that is quickly seen, and enough: the text is the one that the value has, or NULL."""
+    text, value = f"c{at}", f"t{at}"
+    same = f"CAST({value} AS VARCHAR) = {text}"
+    if kind == "TIME":
+        same += f" AND {text} < '24'"  # 24:00:00 reads back too
+    elif kind in ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "DOUBLE"):
+        same += f" AND isfinite({value})"
+    return f"{same} OR {text} IS NULL"
+
+
+def _fitting(at: int, kind: str, declared: bool) -> str:
+    """The whole question about one value, which ends in an error where the answer is no."""
+    longer = f" WHEN {fits(f'c{at}', kind)} THEN true" if declared else ""
+    return f"CASE WHEN {_clear(at, kind)} THEN true{longer} ELSE error({literal(MISFIT)} || chr(31) || '{at}' || chr(31) || c{at}) END"
 
 
 def _read(files: Sequence[ReadableFile], layout: CsvFormat) -> str:

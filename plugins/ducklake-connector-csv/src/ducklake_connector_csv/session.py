@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ducklake.api.engine import EngineError
-from ducklake.api.extraction import Extraction, ExtractRequest
+from ducklake.api.extraction import Extraction, ExtractRequest, ReadAgain
 from ducklake.errors import ConfigurationError, DataError, did_you_mean
-from ducklake_connector_csv.diagnosis import Suspect, explain, wrong_field_count
+from ducklake_connector_csv.diagnosis import Suspect, explain, misfitting, wrong_field_count
+from ducklake_connector_csv.files import is_utf8
 from ducklake_connector_csv.increment import Known, Portion, appended, whole
-from ducklake_connector_csv.inference import infer, misfits
+from ducklake_connector_csv.inference import infer, likely, misfits
 from ducklake_connector_csv.options import CsvOptions
-from ducklake_connector_csv.prepare import Prepared
+from ducklake_connector_csv.prepare import Looks, Prepared
 from ducklake_connector_csv.relation import as_text, count, nothing, typed
 from ducklake_connector_files.identity import FileIdentity
+from ducklake_connector_files.ledger import Content
 from ducklake_connector_files.session import FilesSession
 
 if TYPE_CHECKING:
@@ -25,13 +28,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reading:
-    """How some files are read, as they were then."""
+    """How some files are read, as they were then; `unproven` are the columns whose type is only likely."""
 
     identities: tuple[FileIdentity, ...]
     suspects: tuple[Suspect, ...]
     relation: str
     columns: tuple[tuple[str, str | None], ...]
     notes: tuple[str, ...]
+    unproven: tuple[int, ...]
 
 
 class CsvSession(FilesSession[CsvOptions]):
@@ -46,36 +50,50 @@ class CsvSession(FilesSession[CsvOptions]):
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Find names and types, then let the engine read; see `Session.extract`."""
-        table, state = request.table, None
+        table, state, proven = request.table, None, bool(request.as_text)
         if request.mode == "incremental":
-            reading, known = self._read_new(request)
+            reading, known = self._read_new(request, proven=proven)
             state = known.to_state()
         else:
-            reading = self._read_all(table)
-        types = [(name, kind or "VARCHAR") for name, kind in reading.columns]
+            reading = self._read_all(table, proven=proven)
         return Extraction(
             relation=reading.relation,
             state=state,
             notes=reading.notes,
-            translate_error=lambda error: self._explained(table, error, reading.suspects, types),
+            translate_error=lambda error: self._explained(table, error, reading),
             verify=lambda: self.check_unchanged(table, reading.identities),
         )
 
-    def _read_all(self, table: str) -> _Reading:
+    def _read_all(self, table: str, *, proven: bool = True) -> _Reading:
         identities, notes = self.files(table)
         layout = self.options.format
         portions = [whole(self.place(table), file, self.shown(file.path), layout, self._copy) for file in identities]
-        return self._read(table, portions, Known.nothing(layout), notes)
+        return self._read(table, portions, Known.nothing(layout), notes, proven)
 
-    def _read_new(self, request: ExtractRequest) -> tuple[_Reading, Known]:
+    def _read_new(self, request: ExtractRequest, *, proven: bool) -> tuple[_Reading, Known]:
         """What the ledger does not know, and the ledger that knows it."""
         place, layout = self.place(request.table), self.options.format
         known = Known.nothing(layout) if request.state is None else Known.from_state(request.state, place)
         identities, notes = self.files(request.table)
-        try:
-            contents = known.ledger.compare([(file, self.shown(file.path)) for file in identities])
-        except OSError as error:
-            raise DataError(f"{place}: cannot read {error.filename}: {error.strerror or error}") from error
+        files = [(file, self.shown(file.path)) for file in identities]
+        with contextlib.closing(Looks(layout)) as looks:
+            try:
+                for file, name in files if is_utf8(layout.encoding) else ():
+                    if name not in known.ledger.entries:
+                        looks.begin(file.path)
+                contents = known.ledger.compare(files)
+            except OSError as error:
+                raise DataError(f"{place}: cannot read {error.filename}: {error.strerror or error}") from error
+            portions = self._portions(place, contents, known, looks, notes)
+        if portions:
+            reading = self._read(request.table, portions, known, notes, proven)
+        else:
+            reading = _Reading((), (), nothing(known.columns), (), tuple(notes), ())
+        return reading, known.after(contents, reading.columns, layout)
+
+    def _portions(self, place: str, contents: Sequence[Content], known: Known, looks: Looks, notes: list[str]) -> list[Portion]:
+        """What of the files is to be read; adds remarks to the notes."""
+        layout = self.options.format
         portions = []
         for content in contents:
             if content.status == "moved":
@@ -89,14 +107,11 @@ class CsvSession(FilesSession[CsvOptions]):
                 continue
             if content.status != "new":
                 notes.append(f"{content.name} has changed: all of it lands again")
-            portions.append(whole(place, content.file, content.name, layout, self._copy))
-        if portions:
-            reading = self._read(request.table, portions, known, notes)
-        else:
-            reading = _Reading((), (), nothing(known.columns), (), tuple(notes))
-        return reading, known.after(contents, reading.columns, layout)
+            portions.append(whole(place, content.file, content.name, layout, self._copy, looks))
+        return portions
 
-    def _read(self, table: str, portions: Sequence[Portion], known: Known, notes: list[str]) -> _Reading:
+    def _read(self, table: str, portions: Sequence[Portion], known: Known, notes: list[str], proven: bool) -> _Reading:
+        """Find names and types: sure ones if `proven`, by scans over everything; else likely ones, checked while the rows are read."""
         place, layout, engine = self.place(table), self.options.format, self.context.engine
         self._check_same_width(place, portions, known)
         suspects = [
@@ -114,20 +129,23 @@ class CsvSession(FilesSession[CsvOptions]):
         try:
             for one, suspect in zip(portions, suspects, strict=True):
                 self._check_delimiters(place, one.prepared, suspect)
-            types = infer(engine, text, [at for at in free if names[at].casefold() not in kept])
-            before = {at: kind for at in free if (kind := kept.get(names[at].casefold()))}
-            drifted = misfits(engine, text, {at: kind for at, kind in before.items() if kind != "VARCHAR"})
-            some = bool(engine.fetch(f"SELECT 1 FROM ({text}) LIMIT 1"))
+            new = [at for at in free if names[at].casefold() not in kept]
+            types = infer(engine, text, new) if proven else likely(engine, text, new)
+            before = {at: kind for at in free if (kind := kept.get(names[at].casefold())) and kind != "VARCHAR"}
+            drifted = misfits(engine, text, before) if proven else set()
+            # A text column has a type once there is a row.
+            some = not (set(free) - set(types) - set(before)) or bool(engine.fetch(f"SELECT 1 FROM ({text}) LIMIT 1"))
         except EngineError as error:
-            raise self._explained(table, error, suspects, ()) or DataError(f"{place}: {error}") from error
+            raise self._explained(table, error, suspects) or DataError(f"{place}: {error}") from error
         for at in sorted(drifted):
             notes.append(f"column {names[at]!r} lands as text from now on: it was {before[at]}, and a new value is none")
-        types |= {at: kind for at, kind in before.items() if kind != "VARCHAR" and at not in drifted}
+        types |= {at: kind for at, kind in before.items() if at not in drifted}
         columns = tuple(
             (name, declared.get(name.casefold()) or types.get(at) or ("VARCHAR" if some else None)) for at, name in enumerate(names)
         )
         identities = tuple(one.file for one in portions)
-        return _Reading(identities, tuple(suspects), typed(text, names, declared, types), columns, tuple(notes))
+        unproven = () if proven else tuple(types)
+        return _Reading(identities, tuple(suspects), typed(text, names, declared, types, unproven), columns, tuple(notes), unproven)
 
     def _check_delimiters(self, place: str, one: Prepared, suspect: Suspect) -> None:
         """DuckDB drops empty fields that a line has too many: count, and look closer where the count is not right."""
@@ -171,10 +189,21 @@ class CsvSession(FilesSession[CsvOptions]):
             raise ConfigurationError(message, hint=did_you_mean(unknown[0], names, "columns"))
         return [f"format.types names {name!r}, which is no column here" for name in unknown]
 
-    def _explained(self, table: str, error: EngineError, suspects: Sequence[Suspect], types: Sequence[tuple[str, str]]) -> DataError | None:
+    def _explained(self, table: str, error: EngineError, reading: _Reading | Sequence[Suspect]) -> DataError | None:
+        """The error in the files' own terms, if it has any.
+
+        Raises:
+            ReadAgain: A column's type was only likely, and it is another.
+        """
         if error.kind in ("cancelled", "memory"):
             return None
-        return explain(self.place(table), str(error), suspects, self.options.format, types)
+        if not isinstance(reading, _Reading):
+            return explain(self.place(table), str(error), reading, self.options.format, ())
+        misfit = misfitting(str(error))
+        if misfit is not None and misfit in reading.unproven:
+            raise ReadAgain(reading.columns[misfit][0])
+        types = [(name, kind or "VARCHAR") for name, kind in reading.columns]
+        return explain(self.place(table), str(error), reading.suspects, self.options.format, types)
 
     def _copy(self) -> Path:
         self._copies += 1
