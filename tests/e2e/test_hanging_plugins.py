@@ -58,7 +58,7 @@ def register_connectors(register):
 """
 SOURCES = """
 sources:
-  - {name: s, type: hanging, where: WHERE, extract: {timeout: 1 second, batch_size: 1}}
+  - {name: s, type: hanging, where: WHERE, extract: {timeout: 4 seconds, batch_size: 1}}
   - {name: files, type: csv, path: f.csv}
 """
 
@@ -79,7 +79,7 @@ def test_a_table_that_hangs_has_failed_and_the_others_land(lake, where: str) -> 
     found = {result["table"]: result for result in outcome.results}
     assert {table: result["status"] for table, result in found.items()} == {"a": "success", "b": "error", "c": "success", "f": "success"}
     assert found["b"]["error"]["code"] == "time_limit"
-    assert "s.b: not finished within its time limit of 1 seconds" in found["b"]["error"]["message"]
+    assert "s.b: not finished within its time limit of 4 seconds" in found["b"]["error"]["message"]
     assert project.files("data/raw/s/b/**/*.parquet") == []
     again = project.write({"config/sources.yaml": SOURCES.replace("WHERE", "nowhere")}).ok("extract", "s", "--json")
     assert [result["status"] for result in again.results] == ["success"] * 3
@@ -135,7 +135,7 @@ def register_connectors(register):
 
 
 def test_rows_without_an_end_are_stopped_at_the_time_limit(lake_project: Make) -> None:
-    source = {"name": "s", "type": "endless", "extract": {"timeout": "1 second", "batch_size": 100}}
+    source = {"name": "s", "type": "endless", "extract": {"timeout": "4 seconds", "batch_size": 100}}
     project = lake_project({"lake_plugins.py": ENDLESS, "config/sources.yaml": {"sources": [source]}})
     outcome = project.fails(1, "extract", "s", "--json")
     assert outcome.results[0]["error"]["code"] == "time_limit"
@@ -174,12 +174,12 @@ pipelines:
     source: {layer: raw, domain: files, table: f}
     destination: {layer: staging, domain: d, table: slow}
     transforms: [{type: slow, seconds: SECONDS}]
-    timeout: 1 second
+    timeout: 4 seconds
   - name: endless
     source: {layer: raw, domain: files, table: f}
     destination: {layer: staging, domain: d, table: endless}
     transforms: [{type: sql, query: "SELECT count(*) AS n FROM input, range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = id"}]
-    timeout: 1 second
+    timeout: 4 seconds
   - name: quick
     source: {layer: raw, domain: files, table: f}
     destination: {layer: staging, domain: d, table: quick}
@@ -198,7 +198,7 @@ def test_a_run_that_hangs_has_failed_and_the_others_are_published(lake_project: 
     assert {name: result["status"] for name, result in found.items()} == {"slow": "error", "endless": "error", "quick": "success"}
     for name in ("slow", "endless"):
         assert found[name]["error"]["code"] == "time_limit"
-        assert f"{name}: not finished within its time limit of 1 seconds" in found[name]["error"]["message"]
+        assert f"{name}: not finished within its time limit of 4 seconds" in found[name]["error"]["message"]
         assert f"raise timeout of {name} in config/pipelines.yaml" in found[name]["error"]["hint"]
     assert project.files("data/staging/**/*.parquet") == ["data/staging/d/quick/data.parquet"]
     project.write({"config/pipelines.yaml": pipelines.replace("600", "0.01")}).ok("run", "slow")
@@ -239,13 +239,13 @@ def before_step(event):
 @pytest.mark.parametrize("where", ["after_step", "after_commit", "nowhere"])
 def test_an_observer_that_hangs_is_told_nothing_more_and_holds_nothing_up(lake_project: Make, where: str) -> None:
     sources = "sources: [{name: a, type: csv, path: a.csv}, {name: b, type: csv, path: b.csv}]\n"
-    settings = "plugins: {observer_timeout: 1 second}\n"
+    settings = "plugins: {observer_timeout: 3 seconds}\n"
     observer = OBSERVERS.replace("WHERE", repr(where))
     files = {"lake_plugins.py": observer, "config/sources.yaml": sources, "config/settings.yaml": settings}
     project = lake_project({**files, "a.csv": "id\n1\n", "b.csv": "id\n2\n"})
     outcome = project.ok("extract", "--all", "--json")
     assert [result["status"] for result in outcome.results] == ["success", "success"]
     assert project.query("SELECT id FROM raw.a.a UNION ALL SELECT id FROM raw.b.b") == [[1], [2]]
-    warning = f"(lake_plugins.py) in {where}: not finished within its time limit of 1 seconds (it is told nothing more"
+    warning = f"(lake_plugins.py) in {where}: not finished within its time limit of 3 seconds (it is told nothing more"
     assert outcome.stderr.count(warning) == (where != "nowhere")
     assert outcome.stderr.count("told of") == (2 if where == "nowhere" else 1)
