@@ -115,6 +115,25 @@ def test_mode_and_key_can_be_said(project):
     assert run_command("-C", str(project), "extract", "--all").exit_code == 0
 
 
+def test_a_table_that_cannot_be_looked_at_is_proposed_in_full_with_the_reason(project):
+    script = "CREATE TABLE fotos (id INTEGER PRIMARY KEY, foto); CREATE TABLE a (id INTEGER PRIMARY KEY);"
+    script += "INSERT INTO fotos VALUES (1, x'00'), (2, 'text');"
+    sqlite_file(script)(project / "shop.db")
+    done = add(project, "shop", "shop.db", "--yes")
+    assert proposed(done) == {"a": ("incremental", "id"), "fotos": ("full", None)}
+    assert "fotos.foto" in done.results[0]["tables"][1]["note"]
+
+
+def test_defaults_of_the_lake_do_not_change_what_was_proposed(project):
+    (project / "config/settings.yaml").write_text("extract: {mode: incremental, key_column: cambio}\n", encoding="utf-8")
+    sqlite_file("CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (t TEXT); CREATE TABLE c (t TEXT);")(project / "shop.db")
+    add(project, "shop", "shop.db", "--yes")
+    source = yaml.safe_load((project / "config/sources.yaml").read_text())["sources"][0]
+    assert source["extract"] == {"mode": "full"}
+    assert source["tables"] == ["*", {"name": "a", "extract": {"mode": "incremental", "key_column": "id"}}]
+    assert run_command("-C", str(project), "extract", "shop").exit_code == 0
+
+
 def test_files_need_nothing_but_their_path(project):
     (project / "drops").mkdir()
     (project / "drops/a.csv").write_text("id,importe\n1,10.50\n", encoding="utf-8")

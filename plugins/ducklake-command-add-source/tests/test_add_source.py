@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import stat
 import subprocess
 import time
@@ -140,6 +141,9 @@ def test_a_source_that_refuses_writes_nothing_and_shows_nothing(lake):
         ["luna", "moon://h:wr0ng-s3cret", "--yes", "-v"],
         ["luna", "--type", "moon", "--set", "connection.token=wr0ng-s3cret", "--yes", "-v"],
         ["luna", "--type", "moon", "--set", "connection.token: wr0ng-s3cret", "--yes", "-v"],
+        ["luna", "--type", "moon", "--set", "connection={token: wr0ng-s3cret}", "--yes", "-v"],
+        ["luna", "--type", "moon", "--set", "connection.query.password=wr0ng-s3cret", "--yes", "-v"],
+        ["luna", "moon://h?password=wr0ng-s3cret", "--yes", "-v"],
     ],
     ids=str,
 )
@@ -287,6 +291,7 @@ def test_tables_are_names_and_patterns(lake):
     assert done.json["warnings"] == ["no table matches 'z*' now"]
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_git_is_asked_about_env(lake):
     subprocess.run(["git", "init", "-q", lake.path], check=True)
     done = lake.run("add-source", "luna", "moon://h", "--password-stdin", "--yes", stdin=TOKEN)
@@ -348,6 +353,22 @@ def test_somebody_at_a_terminal_is_asked(lake):
     assert "hidden" not in terminal.shown
     source = yaml.safe_load((lake.path / "config/sources.yaml").read_text())["sources"][0]
     assert source == {"name": "luna", "type": "moon", "connection": {"token": "${LUNA_TOKEN}"}, "tables": ["phases", "cr*"]}
+
+
+def test_a_password_that_is_refused_can_be_typed_again(lake):
+    terminal = Terminal("add-source", "luna", "moon://h", cwd=lake.path)
+    terminal.until("connection.token: ").type("wr0ng-s3cret\n").until("the moon refuses").until("once more").type("l4na-hidden\n")
+    terminal.until("Which tables").type("\n").until("Write this?").type("\n").until("ducklake extract luna")
+    assert terminal.ended() == 0, terminal.shown
+    assert "s3cret" not in terminal.shown
+    assert lake.lake.project.environment.variables["LUNA_TOKEN"] == "l4na-hidden"
+
+
+def test_a_password_that_is_refused_and_given_up_leaves_everything_as_it_was(lake):
+    terminal = Terminal("add-source", "luna", "moon://h", cwd=lake.path)
+    terminal.until("connection.token: ").type("wr0ng-s3cret\n").until("once more").type("\n")
+    assert terminal.ended() == 4, terminal.shown
+    assert not (lake.path / ".env").exists()
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("\x03", 130), ("\x04", 2)], ids=["no", "ctrl_c", "ctrl_d"])

@@ -135,6 +135,8 @@ def test_what_looks_like_a_reference_is_written_as_text(options):
         ("postgresql://h/d?application_name=x&a=1", "no parameter a, application_name"),
         ("postgresql://h/d?sslmode=prefer", "sslmode=prefer"),
         ("postgresql://h/d?sslmode=require&sslmode=disable", "twice"),
+        ("postgresql+psycopg://h/d?password=x", "parameter password is secret"),
+        ("postgresql://h/d?sslpassword=x", "parameter sslpassword is secret"),
         ("sqlite://", "file is missing"),
         ("sqlite:///shop.db?mode=ro", "no parameter mode"),
     ],

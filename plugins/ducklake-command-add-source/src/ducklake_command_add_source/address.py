@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from ducklake_command_add_source.shape import Shape
+from ducklake_command_add_source.shape import SECRET, Shape
 from ducklake_command_add_source.usage import usage
 
 TYPES: Mapping[str, str] = {
@@ -190,6 +190,8 @@ def _parameters(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, query.split("&")):
         key, _, value = part.partition("=")
+        if SECRET.search(unquote(key)):
+            raise usage(f"--url: the parameter {unquote(key)} is secret", "leave it out, and give the password with --password-stdin")
         if unquote(key) in found:
             raise usage(f"--url: the parameter {unquote(key)!r} stands there twice", "keep one of the two")
         found[unquote(key)] = unquote(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ducklake.errors import ConfigurationError, DuckLakeError, did_you_mean
+from ducklake.errors import ConfigurationError, SourceError, did_you_mean
 from ducklake_command_add_source import address, settings, variables
 from ducklake_command_add_source.dialog import Dialog, shown
 from ducklake_command_add_source.draft import ENV, SOURCES, Draft
@@ -258,14 +258,8 @@ def _looked_at(cli: Any, draft: Draft, asked: Asked, dialog: Dialog | None) -> t
         _settle(draft, {key: value for key, value in given.items() if value})
         return [], None
     _check(cli, draft)  # what is wrong with the options is better said without the place that they do not have yet
+    found = _connected(cli, draft, dialog)
     trial = draft.trial()
-    try:
-        with cli.working():
-            found = trial.test_connection(draft.name)
-    except DuckLakeError:
-        if dialog is not None:
-            dialog.say("It does not work like this; nothing was written.")
-        raise
     if dialog is not None:
         facts = [f"encryption: {found['tls']}"] if found["tls"] is not None else []
         dialog.say(f"{found['server'] or found['type']} answers in {found['latency_ms']:g} ms{''.join(f', {fact}' for fact in facts)}")
@@ -276,6 +270,24 @@ def _looked_at(cli: Any, draft: Draft, asked: Asked, dialog: Dialog | None) -> t
         draft.core["tables"] = tables
     _settle(draft, extract)
     return proposals, found
+
+
+def _connected(cli: Any, draft: Draft, dialog: Dialog | None) -> dict[str, Any]:
+    """What answers; whoever is asked may mend a password that is refused."""
+    while True:
+        try:
+            with cli.working():
+                return draft.trial().test_connection(draft.name)
+        except SourceError as error:
+            place = next(iter(draft.secrets), None)
+            if dialog is None or place is None:
+                raise
+            dialog.say(f"error: {cli.redact(error.problem.message)}")
+            another = dialog.ask_hidden(f"{'.'.join(place)} once more (or nothing, to leave)")
+            if not another:
+                raise
+            cli.lake().redactor.add(another)
+            draft.secrets[place] = another
 
 
 def _settle(draft: Draft, extract: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def propose(table: str, rows: int | None, schema: pa.Schema | None, indexed: Map
     return Proposal(table, rows, "full", note=f"{why}: a new snapshot each time")
 
 
-def arranged(patterns: Sequence[str], proposals: Sequence[Proposal]) -> tuple[list[Any], dict[str, str]]:
+def arranged(patterns: Sequence[str], proposals: Sequence[Proposal], *, explicit: bool = False) -> tuple[list[Any], dict[str, str]]:
     """`tables` and `extract` of a source that say what was proposed, in as few words as there are.
 
     A key that most tables have stands in `extract`; tables that differ are named with their own.
@@ -80,13 +80,14 @@ def arranged(patterns: Sequence[str], proposals: Sequence[Proposal]) -> tuple[li
     Args:
         patterns: Names and patterns that were chosen.
         proposals: One a table.
+        explicit: Whether settings.yaml has a mode or a key of its own, which would hold for whatever is left out.
     """
     keys = Counter(proposal.key for proposal in proposals if proposal.key)
     common, count = keys.most_common(1)[0] if keys else (None, 0)
     shared = common if count * 2 > len(proposals) else None
     extract: dict[str, str] = {"mode": "incremental", "key_column": shared} if shared else {}
     modes = {proposal.mode for proposal in proposals}
-    if modes == {"full"}:
+    if modes == {"full"} or (explicit and not shared):
         extract = {"mode": "full"}
     tables: list[Any] = []
     own = {proposal.table: proposal for proposal in proposals if proposal.mode and not _same(proposal, extract)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ducklake_command_add_source.shape import Shape
+from ducklake_command_add_source.shape import SECRET, Place, Shape
 from ducklake_command_add_source.usage import usage
 
 CORE = ("enabled", "description", "extract")
@@ -27,7 +27,6 @@ def read(settings: Iterable[str], shape: Shape) -> tuple[dict[str, Any], dict[st
     """
     options: dict[str, Any] = {}
     core: dict[str, Any] = {}
-    secret = {field.place for field in shape.secrets}
     for setting in settings:
         key, equals, text = setting.partition("=")
         place = tuple(key.strip().split("."))
@@ -35,11 +34,24 @@ def read(settings: Iterable[str], shape: Shape) -> tuple[dict[str, Any], dict[st
             raise usage("--set takes KEY=VALUE", "for example --set connection.host=db.local")
         if place[0] in _ELSEWHERE:
             raise usage(f"--set: {place[0]} is no option of the connector", _ELSEWHERE[place[0]])
-        if place in secret and not _REFERENCE.match(text):
+        value = scalar(text)
+        if _shows_secret(place, value, shape):
             hint = "--password-stdin, --password-env NAME, or a reference such as ${NAME}"
             raise usage(f"--set: {'.'.join(place)} is secret, and whoever lists this machine's processes would see it", hint)
-        _put(core if place[0] in CORE else options, place, scalar(text))
+        _put(core if place[0] in CORE else options, place, value)
     return options, core
+
+
+def _shows_secret(place: Place, value: Any, shape: Shape) -> bool:
+    """Whether a value, or one within it, is secret by its option or by its key, and written out."""
+    if isinstance(value, dict):
+        return any(_shows_secret((*place, str(key)), item, shape) for key, item in value.items())
+    if isinstance(value, list):
+        return any(_shows_secret(place, item, shape) for item in value)
+    if value is None or (isinstance(value, str) and _REFERENCE.match(value)):
+        return False
+    known = next((field for field in shape.every() if field.place == place), None)
+    return known.secret if known is not None else SECRET.search(place[-1]) is not None
 
 
 def _put(target: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 Place = tuple[str, ...]
 """Keys that lead to an option: `("connection", "host")`."""
+
+SECRET = re.compile(r"passw|passphrase|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
+"""Names of what is secret, whatever the connector says of it."""
 
 _SCALARS = ("string", "integer", "number", "boolean")
 

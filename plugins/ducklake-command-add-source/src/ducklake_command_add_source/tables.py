@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ducklake.errors import did_you_mean
+from ducklake.errors import DataError, did_you_mean
 from ducklake_command_add_source.keys import Proposal, arranged, is_pattern, matching, propose
 from ducklake_command_add_source.usage import usage
 
@@ -71,7 +71,8 @@ def choose(
             answer = dialog.ask("Extract like this, or everything in full each time", "this", ("this", "full"))
             if answer == "full":
                 proposals = [Proposal(proposal.table, proposal.rows, "full") for proposal in proposals]
-    tables, extract = arranged(wanted, proposals)
+    defaults = lake.project.settings.extract
+    tables, extract = arranged(wanted, proposals, explicit=bool(defaults.mode or defaults.key_column))
     return tables, extract, proposals
 
 
@@ -79,7 +80,10 @@ def _proposed(session: Session, table: SourceTable, key: str | None) -> Proposal
     indexed = session.indexed_columns(table.name)
     if key is None and not indexed:
         return propose(table.name, table.rows_estimate, None, indexed)
-    schema = session.get_schema(table.name)
+    try:
+        schema = session.get_schema(table.name)
+    except DataError as error:
+        return Proposal(table.name, table.rows_estimate, "full", note=error.problem.message)
     if key is not None:
         own = next((name for name in schema.names if name.casefold() == key.casefold()), None)
         if own is not None:
