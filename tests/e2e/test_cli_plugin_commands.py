@@ -48,7 +48,7 @@ def env(tmp_path):
 
 def test_they_stand_in_the_help_behind_those_of_core(env):
     text = run_command("--help", env=env).stdout
-    assert re.search(r"From plugins:\n  hello +Say hello\.", text)
+    assert re.search(r"From plugins:\n(?:  .*\n)*  hello +Say hello\.", text)
     assert "Try to take a name" not in text
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
 import logging
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from ducklake.layers.store import LakePaths
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ducklake.api.connector import Session
     from ducklake.api.engine import EngineSession
     from ducklake.api.tables import Schema
     from ducklake.catalog.queries import LakeSnapshot
@@ -93,6 +95,8 @@ class Lake:
     Args:
         path: The project's folder; None looks for the nearest one from the working folder upwards.
         wait: Seconds to wait for tables that another process holds.
+        texts: What counts instead of what some files of the configuration hold, by name (`config/sources.yaml`, `.env`): to
+            try a change before it is written.
 
     Raises:
         ConfigurationError: There is no project.
@@ -109,16 +113,17 @@ class Lake:
         """The time now, UTC."""
         return dt.datetime.now(dt.UTC)
 
-    def __init__(self, path: str | Path | None = None, *, wait: float = 0.0) -> None:
+    def __init__(self, path: str | Path | None = None, *, wait: float = 0.0, texts: Mapping[str, str] | None = None) -> None:
         self.root = find_project(Path.cwd()) if path is None else Path(path).expanduser().absolute()
         self.wait = wait
+        self._texts = texts
         self._manager: PluginManager | None = None
         self._open: weakref.WeakSet[Cancellable] = weakref.WeakSet()
 
     @functools.cached_property
     def _configuration(self) -> tuple[Project, list[Problem]]:
         """What is right and what is wrong; read once, since hundreds of pipelines take seconds."""
-        return read_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret)
+        return read_project(self.root, lambda settings: self._plugin_manager(settings.plugins).resolve_secret, self._texts)
 
     @functools.cached_property
     def project(self) -> Project:
@@ -280,6 +285,25 @@ class Lake:
         (plan,) = plan_extraction(self.project, self.manager, [source])
         with self.open_engine() as engine:
             return diagnose(plan, self.root, engine, _log)
+
+    @contextlib.contextmanager
+    def open_source(self, source: str) -> Iterator[Session]:
+        """A source as its connector opens it, to look at its tables; nothing is extracted.
+
+        Args:
+            source: Its name.
+
+        Raises:
+            ConfigurationError: The source is not configured, or wrongly.
+            SourceError: It cannot be reached or refuses.
+        """
+        from ducklake.plan.extraction import plan_extraction
+        from ducklake.run.diagnose import reached
+
+        (plan,) = plan_extraction(self.project, self.manager, [source])
+        names = [table.name for table in plan.tables]
+        with self.open_engine() as engine, reached(plan, self.root, engine, _log) as connector, connector.open(names) as session:
+            yield session
 
     def plan(self, pipeline: str) -> PipelinePlan:
         """What a pipeline would do; runs nothing.
@@ -581,18 +605,13 @@ class Lake:
         if problems:
             raise ConfigurationError(problems=problems)
 
-    def _observed(self, event: RunEvent, results: list[TableResult]) -> Any:
+    @contextlib.contextmanager
+    def _observed(self, event: RunEvent, results: list[TableResult]) -> Iterator[None]:
         """Tell observers when a command begins and how it ends."""
-        import contextlib
-
-        @contextlib.contextmanager
-        def observed() -> Iterator[None]:
-            self.manager.notify("before_run", event=event)
-            code = 130
-            try:
-                yield
-                code = CommandResult(event.command, tuple(results)).exit_code
-            finally:
-                self.manager.notify("after_run", event=dataclasses.replace(event, exit_code=code))
-
-        return observed()
+        self.manager.notify("before_run", event=event)
+        code = 130
+        try:
+            yield
+            code = CommandResult(event.command, tuple(results)).exit_code
+        finally:
+            self.manager.notify("after_run", event=dataclasses.replace(event, exit_code=code))

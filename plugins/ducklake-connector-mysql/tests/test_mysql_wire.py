@@ -152,13 +152,14 @@ def test_what_the_catalog_declares_is_what_lands():
     def query(statement, parameters):
         assert parameters[0] == "ventas"
         if "information_schema.TABLES" in statement:
-            return [("clientes", "BASE TABLE"), ("resumen", "VIEW")]
+            return [("clientes", "BASE TABLE", 1200), ("resumen", "VIEW", None)]
         return [
             ("id", "bigint", "bigint(20) unsigned", "NO", None, 20, 0, None, None),
             ("total", "decimal", "decimal(12,2)", "YES", None, 12, 2, None, None),
         ]
 
-    assert list_tables(query, "ventas") == {"clientes": "table", "resumen": "view"}
+    found = [(table.name, table.kind, table.rows_estimate) for table in list_tables(query, "ventas").values()]
+    assert found == [("clientes", "table", 1200), ("resumen", "view", None)]
     schema = Decoder("s.t", [plan_column(column) for column in columns_of(query, "ventas", "clientes")]).schema
     assert schema == pa.schema([("id", pa.uint64()), ("total", pa.decimal128(12, 2))])
     row = field(together(b"18446744073709551615", b"-0.10"))

@@ -177,6 +177,14 @@ class Doubled(Good.session):
 hostile("test_its_tables_have_names_of_their_own", session=Doubled)
 
 
+class Boastful(Good.session):
+    def indexed_columns(self, table):
+        return {"no_such_column": True}
+
+
+hostile("test_what_is_indexed_are_columns", session=Boastful)
+
+
 class Obliging(Good.session):
     def extract(self, request):
         if request.table not in self.data:

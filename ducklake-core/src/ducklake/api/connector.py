@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
@@ -98,6 +98,20 @@ class Session(abc.ABC):
         Raises:
             DataError: There is no such table.
         """
+
+    def indexed_columns(self, table: str) -> Mapping[str, bool]:
+        """The columns with which an index or key over all rows begins: what `add-source` proposes as `key_column` is one of them.
+
+        Args:
+            table: A name out of `tables`.
+
+        Returns:
+            By name, as the source spells it, whether the column by itself is the primary key; nothing where the source knows no indexes.
+
+        Raises:
+            DataError: There is no such table.
+        """
+        return {}
 
     @abc.abstractmethod
     def extract(self, request: ExtractRequest) -> Extraction:

@@ -15,6 +15,7 @@ from typer.main import get_command
 from ducklake.cli.errors import write_line
 from ducklake.cli.options import lightly, with_globals
 from ducklake.errors import ConfigurationError, DuckLakeError, PluginError, did_you_mean
+from ducklake.plugins.firstparty import package_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As typer's, with a hint for a name that nobody knows."""
         if not ctx.resilient_parsing and args[0] not in COMMANDS and args[0] not in (known := _entries()):
-            raise usage_error(f"no command {args[0]!r}", did_you_mean(args[0], known, "commands"))
+            package = package_of("command", args[0])
+            raise usage_error(f"no command {args[0]!r}", f"pip install {package}" if package else did_you_mean(args[0], known, "commands"))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from ducklake.config.base import Block
-from ducklake.config.loader import load_yaml
+from ducklake.config.loader import load_yaml, parse_yaml
 from ducklake.config.models import PipelineConfig, Settings, SourceConfig
 from ducklake.config.node import Node
 from ducklake.config.redaction import Redactor
@@ -87,12 +87,15 @@ def load_project(root: Path, secrets: Callable[[Settings], SecretResolver | None
     return project
 
 
-def read_project(root: Path, secrets: Callable[[Settings], SecretResolver | None] | None = None) -> tuple[Project, list[Problem]]:
+def read_project(
+    root: Path, secrets: Callable[[Settings], SecretResolver | None] | None = None, texts: Mapping[str, str] | None = None
+) -> tuple[Project, list[Problem]]:
     """As `load_project`, with what is right and what is wrong side by side, for whoever reports all at once.
 
     Args:
         root: The folder that holds `config/`.
         secrets: Makes what answers `${secret:...}`, once the settings are known.
+        texts: What counts instead of what some files hold, by their names in messages.
 
     Returns:
         The project without the blocks that make no sense, and every problem.
@@ -103,14 +106,15 @@ def read_project(root: Path, secrets: Callable[[Settings], SecretResolver | None
     root = root.expanduser().absolute()
     if not (root / SOURCES).is_file():
         raise ConfigurationError(f"{root}: no lake here, {SOURCES} is missing", code="no_project", hint="make one with: ducklake init NAME")
-    environment = Environment.load(root)
+    texts = texts or {}
+    environment = Environment.load(root, text=texts.get(".env"))
     problems: list[Problem] = []
-    settings_node = _read(root, SETTINGS, problems)
+    settings_node = _read(root, SETTINGS, problems, texts)
     settings, settings_node = _settings(settings_node, environment, problems)
     if secrets is not None and not problems:
         environment = dataclasses.replace(environment, secrets=_when_needed(secrets, settings))
-    sources = _blocks(SourceConfig, _read(root, SOURCES, problems), "sources", environment, problems)
-    pipelines = _blocks(PipelineConfig, _read(root, PIPELINES, problems), "pipelines", environment, problems)
+    sources = _blocks(SourceConfig, _read(root, SOURCES, problems, texts), "sources", environment, problems)
+    pipelines = _blocks(PipelineConfig, _read(root, PIPELINES, problems, texts), "pipelines", environment, problems)
     project = Project(root, settings, sources, pipelines, environment.redactor, environment, settings_node)
     return project, sorted(problems, key=_order)
 
@@ -132,9 +136,11 @@ def _when_needed(secrets: Callable[[Settings], SecretResolver | None], settings:
     return look_up
 
 
-def _read(root: Path, name: str, problems: list[Problem]) -> Node:
+def _read(root: Path, name: str, problems: list[Problem], texts: Mapping[str, str]) -> Node:
     path = root / name
     try:
+        if name in texts:
+            return parse_yaml(texts[name], name)
         return load_yaml(path, name) if path.exists() else Node({}, name)
     except ConfigurationError as error:
         problems.extend(error.problems)

@@ -44,17 +44,18 @@ class Environment:
     redactor: Redactor = dataclasses.field(default_factory=Redactor, repr=False)
 
     @classmethod
-    def load(cls, project: Path, secrets: SecretResolver | None = None) -> Environment:
+    def load(cls, project: Path, secrets: SecretResolver | None = None, text: str | None = None) -> Environment:
         """Read `.env` of a project, under the variables of the process, which it never overrides or changes.
 
         Args:
             project: The folder that holds `config/`.
             secrets: Answers `${secret:...}`.
+            text: What counts instead of what `.env` holds.
 
         Raises:
             ConfigurationError: `.env` cannot be read; with the line.
         """
-        return cls({**_dotenv(project / ".env"), **os.environ}, secrets)
+        return cls({**_dotenv(project / ".env", text), **os.environ}, secrets)
 
     def look_up(self, reference: str) -> str | None:
         """The value behind a reference, or None if there is none.
@@ -166,15 +167,15 @@ def _missing(node: Node, path: NodePath, reference: str, environment: Environmen
     return node.problem("missing_variable", f"{place} needs the variable {name}, which is not set", *path, hint=hint)
 
 
-def _dotenv(path: Path) -> dict[str, str]:
-    if not path.is_file():
+def _dotenv(path: Path, text: str | None) -> dict[str, str]:
+    if text is None and not path.is_file():
         return {}
     from dotenv.parser import parse_stream
 
     from ducklake.config.loader import read_text
 
     values: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(read_text(path, ".env"))):
+    for binding in parse_stream(io.StringIO(read_text(path, ".env") if text is None else text)):
         if binding.error:
             raise ConfigurationError("this line is no NAME=value", code="dotenv", file=".env", line=binding.original.line)
         if binding.key is not None and binding.value is not None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 CONNECTORS = frozenset({"api", "csv", "mysql", "postgresql", "sftp", "sql", "sqlite", "sqlserver"})
 TRANSFORMS = frozenset({"cast", "deduplicate", "filter", "join", "rename", "sql"})
 CHECKS = frozenset({"not_null", "range", "ranges", "unique", "valid_values"})
+COMMANDS = frozenset({"add-source"})
 
 
 def package_of(kind: str, name: str) -> str | None:
     """The package that brings a plugin, or None if it is none of ours.
 
     Args:
-        kind: `connector`, `transform`, `check`.
-        name: The word behind `type:`.
+        kind: `connector`, `transform`, `check`, `command`.
+        name: The word behind `type:`, or the command.
     """
-    if kind == "connector" and name in CONNECTORS:
-        return f"ducklake-connector-{name}"
-    if kind == "transform" and name in TRANSFORMS:
-        return f"ducklake-transform-{name}"
-    return "ducklake-checks-standard" if kind == "check" and name in CHECKS else None
+    if name not in known(kind):
+        return None
+    return "ducklake-checks-standard" if kind == "check" else f"ducklake-{kind}-{name}"
 
 
 def known(kind: str) -> frozenset[str]:
@@ -27,4 +26,4 @@ def known(kind: str) -> frozenset[str]:
     Args:
         kind: As for `package_of`.
     """
-    return {"connector": CONNECTORS, "transform": TRANSFORMS, "check": CHECKS}.get(kind, frozenset())
+    return {"connector": CONNECTORS, "transform": TRANSFORMS, "check": CHECKS, "command": COMMANDS}.get(kind, frozenset())

@@ -143,6 +143,14 @@ class ConnectorTests(Suite):
         assert len(set(names)) == len(names), f"names that come twice: {names}"
         assert sorted(again) == sorted(names), f"asked again it has the tables {again} instead of {names}"
 
+    def test_what_is_indexed_are_columns(self, connector: Connector[Any]) -> None:
+        """`indexed_columns` names columns of the table, and at most one as the primary key."""
+        for name, session in self._tables(connector):
+            indexed = session.indexed_columns(name)
+            unknown = set(indexed) - set(session.get_schema(name).names) if indexed else set()
+            assert not unknown, f"{name}: indexed_columns() names {sorted(unknown)}, which are no columns"
+            assert sum(map(bool, indexed.values())) <= 1, f"{name}: indexed_columns() has more than one primary key: {dict(indexed)}"
+
     def test_a_table_that_does_not_exist_is_an_error(self, connector: Connector[Any]) -> None:
         """It is a DataError or SourceError that names the table."""
         from ducklake.api.engine import EngineError

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 PATIENCE = 60.0
@@ -48,7 +48,9 @@ def postgresql(variable: str = "DUCKLAKE_TEST_POSTGRESQL_URL") -> Iterator[str]:
         _run([initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], home, user)
         port = _free_port()
         server = Path(initdb).with_name("postgres")
-        with _serving([server, "-D", data, "-h", "127.0.0.1", "-p", port, "-k", home, "-c", "fsync=off"], home, user, port):
+        options = ["-h", "127.0.0.1", "-p", port, "-k", home, "-c", "fsync=off"]
+        # It listens before it lets anybody in; this file's last line says when it does.
+        with _serving([server, "-D", data, *options], home, user, port, lambda: "ready" in (data / "postmaster.pid").read_text()):
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
@@ -174,15 +176,17 @@ def _run(command: Sequence[object], home: Path, user: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _serving(command: Sequence[object], home: Path, user: str | None, port: int) -> Iterator[None]:
-    """Run a server until the block ends; it counts as ready when it takes connections."""
+def _serving(
+    command: Sequence[object], home: Path, user: str | None, port: int, ready: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
+    """Run a server until the block ends; it counts as ready when it takes connections, and says so."""
     log = home / "server.log"
     with log.open("w", encoding="utf-8") as output:
         words, env = [str(word) for word in command], _environment(home)
         process = subprocess.Popen(words, cwd=home, user=user, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + PATIENCE
-        while not _answers(port):
+        while not (_answers(port) and ready()):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(encoding='utf-8')[-4000:]}")
             time.sleep(0.05)
@@ -197,7 +201,7 @@ def _serving(command: Sequence[object], home: Path, user: str | None, port: int)
 
 
 def _answers(port: int) -> bool:
-    """Whether somebody listens; both servers do so only when they can answer."""
+    """Whether somebody listens."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ducklake.api.tables import SourceTable
+
 Rows = Sequence[Sequence[Any]]
 Query = Callable[[str, Sequence[Any]], Rows]
 """Runs a statement with `%s` for its parameters and returns all rows."""
@@ -18,10 +20,19 @@ _COLUMNS = """
     ORDER BY ORDINAL_POSITION
 """
 _TABLES = """
-    SELECT TABLE_NAME, TABLE_TYPE
+    SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS
     FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
     ORDER BY TABLE_NAME
+"""
+_INDEXES = """
+    SELECT s.COLUMN_NAME, MAX(s.INDEX_NAME = 'PRIMARY' AND NOT EXISTS (
+        SELECT 1 FROM information_schema.STATISTICS o
+        WHERE o.TABLE_SCHEMA = s.TABLE_SCHEMA AND o.TABLE_NAME = s.TABLE_NAME AND o.INDEX_NAME = s.INDEX_NAME AND o.SEQ_IN_INDEX > 1
+    ))
+    FROM information_schema.STATISTICS s
+    WHERE s.TABLE_SCHEMA = %s AND s.TABLE_NAME = %s AND s.SEQ_IN_INDEX = 1 AND s.COLUMN_NAME IS NOT NULL
+    GROUP BY s.COLUMN_NAME
 """
 _ENGINES = """
     SELECT t.ENGINE, COALESCE(e.TRANSACTIONS, 'NO')
@@ -67,14 +78,28 @@ class DeclaredColumn:
         return "zerofill" in self.declared
 
 
-def list_tables(query: Query, database: str) -> dict[str, str]:
-    """Tables and views of a database, by name; `table` or `view`.
+def list_tables(query: Query, database: str) -> dict[str, SourceTable]:
+    """Tables and views of a database, by name, with the server's estimates of their rows.
 
     Args:
         query: Runs statements.
         database: Its name.
     """
-    return {str(name): "view" if kind == "VIEW" else "table" for name, kind in query(_TABLES, [database])}
+    return {
+        str(name): SourceTable(str(name), "view" if kind == "VIEW" else "table", None if rows is None else int(rows))
+        for name, kind, rows in query(_TABLES, [database])
+    }
+
+
+def indexed_columns(query: Query, database: str, table: str) -> dict[str, bool]:
+    """The columns with which an index begins, and whether each alone is the primary key.
+
+    Args:
+        query: Runs statements.
+        database: The table's database.
+        table: Its name.
+    """
+    return {str(name): bool(int(alone)) for name, alone in query(_INDEXES, [database, table])}
 
 
 def columns_of(query: Query, database: str, table: str) -> tuple[DeclaredColumn, ...]:

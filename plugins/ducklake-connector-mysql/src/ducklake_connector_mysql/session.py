@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from ducklake.api.tables import SourceTable
 from ducklake.errors import DataError, SourceError, did_you_mean
 from ducklake_connector_mysql import wire
 from ducklake_connector_mysql.checksum import checksums
-from ducklake_connector_mysql.declared import DeclaredColumn, columns_of, engine_of, list_tables
+from ducklake_connector_mysql.declared import DeclaredColumn, columns_of, engine_of, indexed_columns, list_tables
 from ducklake_connector_mysql.decode import Decoder
 from ducklake_connector_mysql.plans import ColumnPlan, escaped, identifier, plan_column, travelling
 from ducklake_connector_mysql.probe import MySqlKeyProbe, is_indexed
@@ -77,7 +77,7 @@ class MySqlSession(Session):
 
     def tables(self) -> Sequence[SourceTable]:
         """Tables and views as they were when the session was opened."""
-        return [SourceTable(name, kind=kind) for name, kind in self._tables.items()]
+        return list(self._tables.values())
 
     def get_schema(self, table: str) -> pa.Schema:
         """The schema by what the database declares now; see `Session.get_schema`."""
@@ -85,6 +85,14 @@ class MySqlSession(Session):
         with self._server.connection(place) as connection, self._server.explained(place):
             planned = self._plan(connection, ExtractRequest(table))
         return Decoder(place, planned.plans).schema
+
+    def indexed_columns(self, table: str) -> Mapping[str, bool]:
+        """By `information_schema`; see `Session.indexed_columns`."""
+        place = self._place(table)
+        if table not in self._tables:
+            raise self._no_such_table(table)
+        with self._server.connection(place) as connection, self._server.explained(place):
+            return indexed_columns(functools.partial(ask, connection), self._database, table)
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the key, open a snapshot and begin to read; see `Session.extract`."""
@@ -175,6 +183,10 @@ class MySqlSession(Session):
     def _database(self) -> str:
         return self._options.connection.database
 
+    def _no_such_table(self, table: str) -> DataError:
+        hint = did_you_mean(table, self._tables, "tables")
+        return DataError(f"{self._place(table)}: no such table", hint=hint, code="no_such_table")
+
     def _place(self, table: str) -> str:
         return f"{self._context.source}.{table}"
 
@@ -196,9 +208,9 @@ class MySqlSession(Session):
             source = f"{identifier(self._database)}.{identifier(table)}"
             declared = columns_of(query, self._database, table)
             engine, transactional = engine_of(query, self._database, table)
-            certain = self._tables[table] == "table"
+            certain = self._tables[table].kind == "table"
         else:
-            raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"), code="no_such_table")
+            raise self._no_such_table(table)
         if not declared:
             raise DataError(f"{place}: no column may be read", hint=f"GRANT SELECT on {table} to the user of `connection`")
         kept, notes = select_columns(request, [column.name for column in declared], place)
@@ -229,7 +241,7 @@ class MySqlSession(Session):
         query = functools.partial(ask, connection)
         kind = next((plan.type for plan in planned.plans if plan.name == column), planned.plans[0].type)
         notes = []
-        named = first and request.query is None and self._tables[request.table] == "table"
+        named = first and request.query is None and self._tables[request.table].kind == "table"
         if named and not is_indexed(query, self._database, request.table, column):
             notes.append(f"no index begins with the key column {column!r}: every increment scans the whole table")
         return MySqlKeyProbe(query, planned.source, column, kind, planned.engine, notes)

@@ -17,7 +17,8 @@ SELECT n.nspname = current_schema(), n.nspname, c.relname, c.relkind::text, c.oi
            SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
        ) = (
            SELECT count(*) FROM pg_attribute a WHERE a.attrelid = i.inhparent AND a.attnum > 0 AND NOT a.attisdropped
-       ))
+       )),
+       CASE WHEN c.relkind <> 'v' AND c.reltuples >= 0 THEN c.reltuples::bigint END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
@@ -30,6 +31,12 @@ FROM pg_attribute a WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdroppe
 TYPES = """
 SELECT t.oid::bigint, t.typname, n.nspname, t.typtype::text, t.typbasetype::bigint, t.typtypmod
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = ANY (%s)
+"""
+INDEXED = """
+SELECT a.attname, bool_or(i.indisprimary AND i.indnatts = 1)
+FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indrelid = %s AND i.indpred IS NULL AND i.indisvalid
+GROUP BY a.attname, a.attnum ORDER BY a.attnum
 """
 KINDS = {"r": "table", "p": "table", "v": "view", "m": "view", "f": "table"}
 
@@ -44,6 +51,7 @@ class Table:
         relkind: The catalog's letter: `r` table, `p` partitioned table, `v` view, `m` materialized view, `f` foreign table.
         oid: The catalog's number of it.
         part: It is a part of another table, with the same columns: read with that one unless it is named.
+        rows: The server's estimate; None for a view, and until the table was analyzed.
     """
 
     schema: str
@@ -51,6 +59,7 @@ class Table:
     relkind: str
     oid: int
     part: bool = False
+    rows: int | None = None
 
     @property
     def sql(self) -> str:
@@ -107,12 +116,24 @@ def list_tables(connection: Connection) -> dict[str, Table]:
     found: dict[str, Table] = {}
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
-        for default, schema, name, relkind, oid, part in cursor:
+        for default, schema, name, relkind, oid, part, rows in cursor:
             shown = name if default else f"{schema}.{name}"
             if shown in found:
                 raise DataError(f"two tables are called {shown!r}: one by its name, one by schema and name", hint="read one through a view")
-            found[shown] = Table(schema, name, relkind, oid, part)
+            found[shown] = Table(schema, name, relkind, oid, part, rows)
     return found
+
+
+def indexed_columns(connection: Connection, table: Table) -> dict[str, bool]:
+    """The columns with which an index begins, and whether each alone is the primary key.
+
+    Args:
+        connection: An open connection.
+        table: Of `list_tables`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(INDEXED, (table.oid,))
+        return dict(cursor.fetchall())
 
 
 def columns_of(connection: Connection, table: Table) -> list[Column]:

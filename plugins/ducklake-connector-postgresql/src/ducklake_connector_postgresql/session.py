@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ducklake.api.connector import Session
@@ -12,7 +12,7 @@ from ducklake.api.extraction import Extraction, ExtractRequest
 from ducklake.api.sql import quote
 from ducklake.api.tables import SourceTable
 from ducklake.errors import DataError, DuckLakeError, did_you_mean
-from ducklake_connector_postgresql.catalog import KINDS, Column, Table, columns_of, columns_of_query, list_tables
+from ducklake_connector_postgresql.catalog import KINDS, Column, Table, columns_of, columns_of_query, indexed_columns, list_tables
 from ducklake_connector_postgresql.errors import explained
 from ducklake_connector_postgresql.pool import Pool
 from ducklake_connector_postgresql.probe import PostgresqlProbe, moment, open_transactions
@@ -75,7 +75,7 @@ class PostgresqlSession(Session):
     def tables(self) -> Sequence[SourceTable]:
         """Tables and views, `schema.table` outside the default schema; parts of partitioned tables only where they are named."""
         offered = [(name, table) for name, table in self._tables.items() if not table.part or name in self._named]
-        return [SourceTable(name, kind=KINDS[table.relkind]) for name, table in offered]
+        return [SourceTable(name, kind=KINDS[table.relkind], rows_estimate=table.rows) for name, table in offered]
 
     def get_schema(self, table: str) -> pa.Schema:
         """The schema by what the catalog declares now; see `Session.get_schema`."""
@@ -86,6 +86,15 @@ class PostgresqlSession(Session):
             planned = self._plan(connection, ExtractRequest(table))
         self._pool.give_back(connection)
         return pa.schema([pa.field(plan.column.name, plan.type) for plan in planned.plans])
+
+    def indexed_columns(self, table: str) -> Mapping[str, bool]:
+        """By the catalog; see `Session.indexed_columns`."""
+        located = self._located(table)
+        connection = self._pool.lend(self._place(table))
+        with explained(self._place(table)):
+            found = indexed_columns(connection, located)
+        self._pool.give_back(connection)
+        return found
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the key, open the snapshot, plan; see `Session.extract`."""
@@ -212,7 +221,7 @@ class PostgresqlSession(Session):
 
     def _plan(self, connection: Connection, request: ExtractRequest) -> _Planned:
         place = self._place(request.table)
-        columns = self._columns(connection, request, place)
+        columns = self._columns(connection, request)
         if not columns:
             raise DataError(f"{place}: the table has no columns", hint="leave it out of `tables`", code="no_columns")
         kept, notes = select_columns(request, [column.name for column in columns], place)
@@ -220,13 +229,16 @@ class PostgresqlSession(Session):
         plans = [plan_column(column, as_text=column.name in texts) for column in columns if column.name in kept]
         return _Planned(plans, notes)
 
-    def _columns(self, connection: Connection, request: ExtractRequest, place: str) -> list[Column]:
+    def _columns(self, connection: Connection, request: ExtractRequest) -> list[Column]:
         if request.query is not None:
             return columns_of_query(connection, request.query)
-        table = self._tables.get(request.table)
-        if table is None:
-            raise DataError(f"{place}: no such table", hint=did_you_mean(request.table, self._tables, "tables"), code="no_such_table")
-        return columns_of(connection, table)
+        return columns_of(connection, self._located(request.table))
+
+    def _located(self, table: str) -> Table:
+        if table not in self._tables:
+            hint = did_you_mean(table, self._tables, "tables")
+            raise DataError(f"{self._place(table)}: no such table", hint=hint, code="no_such_table")
+        return self._tables[table]
 
     def _from(self, request: ExtractRequest) -> str:
         return f"(\n{request.query}\n) AS q" if request.query is not None else self._table(request).sql

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,12 @@ class SqlSession(Session):
         """The schema by what the database declares now; see `Session.get_schema`."""
         with self._connector.connection(self._place(table)) as connection:
             return schema_of([reading for _, _, reading in self._plan(connection, table)])
+
+    def indexed_columns(self, table: str) -> Mapping[str, bool]:
+        """As far as the dialect knows indexes; see `Session.indexed_columns`."""
+        place, located = self._place(table), self._located(table)
+        with self._connector.connection(place) as connection, explained(place, self._connector.secrets()):
+            return _indexed(connection, located)
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Reflect and read in one snapshot; see `Session.extract`."""
@@ -106,11 +112,9 @@ class SqlSession(Session):
         self._open.close()
 
     def _plan(self, connection: Connection, table: str) -> list[tuple[ReflectedColumn, ColumnPlan, Reading]]:
-        place = self._place(table)
-        if table not in self._tables:
-            raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"))
-        with explained(place, self._connector.secrets()):
-            columns = _columns(connection, self._tables[table])
+        located = self._located(table)
+        with explained(self._place(table), self._connector.secrets()):
+            columns = _columns(connection, located)
         planned = []
         for column in columns:
             plan = self._connector.plan_column(column, connection.dialect.name)
@@ -123,6 +127,11 @@ class SqlSession(Session):
         located = self._tables[request.table]
         with explained(self._place(request.table), self._connector.secrets()):
             return Increment.begin(self._connector, connection, request, located, [(column, reading) for column, _, reading in planned])
+
+    def _located(self, table: str) -> Located:
+        if table not in self._tables:
+            raise DataError(f"{self._place(table)}: no such table", hint=did_you_mean(table, self._tables, "tables"))
+        return self._tables[table]
 
     def _place(self, table: str) -> str:
         return f"{self._source}.{table}"
@@ -148,6 +157,27 @@ def _list(connection: Connection) -> dict[str, Located]:
             if shown in found:
                 raise DataError(f"two tables are called {shown!r}: one by its name, one by schema and name", hint="read one through a view")
             found[shown] = Located(schema, name, kind)
+    return found
+
+
+def _indexed(connection: Connection, located: Located) -> dict[str, bool]:
+    """The first column of each index over all rows, and whether it alone is the primary key."""
+    from sqlalchemy import inspect
+
+    if located.kind != "table":
+        return {}
+    inspector = inspect(connection)
+    found: dict[str, bool] = {}
+    with suppress(NotImplementedError), warnings.catch_warnings():  # a dialect that knows none
+        warnings.simplefilter("ignore")  # an index over an expression is left out
+        for index in inspector.get_indexes(located.name, located.schema):
+            partial = any(option.endswith("_where") and value for option, value in index.get("dialect_options", {}).items())
+            names = index["column_names"]
+            if names and names[0] is not None and not partial:
+                found[str(names[0])] = False
+    with suppress(NotImplementedError):
+        keys = inspector.get_pk_constraint(located.name, located.schema)["constrained_columns"]
+        found |= {str(name): len(keys) == 1 for name in keys[:1]}
     return found
 
 

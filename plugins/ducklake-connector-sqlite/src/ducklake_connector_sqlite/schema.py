@@ -104,7 +104,35 @@ def list_tables(connection: sqlite3.Connection) -> list[SourceTable]:
         rows = connection.execute("SELECT name, type FROM main.sqlite_master WHERE type IN ('table', 'view')").fetchall()
     kinds = {"table": "table", "virtual": "table", "view": "view"}
     found = sorted((name, kind) for name, kind in rows if kind in kinds and not name.lower().startswith("sqlite_"))
-    return [SourceTable(name, kind=kinds[kind]) for name, kind in found]
+    estimates = _estimates(connection)
+    return [SourceTable(name, kinds[kind], estimates.get(name)) for name, kind in found]
+
+
+def _estimates(connection: sqlite3.Connection) -> dict[str, int]:
+    """The rows of each table as the last ANALYZE has found them."""
+    try:
+        rows = connection.execute("SELECT tbl, max(CAST(stat AS INTEGER)) FROM main.sqlite_stat1 WHERE stat GROUP BY tbl").fetchall()
+    except sqlite3.OperationalError:  # nobody has ever asked for it
+        return {}
+    return {table: estimate for table, estimate in rows if isinstance(estimate, int)}
+
+
+def indexed_columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
+    """The columns with which an index over all rows begins, and whether each alone is the primary key.
+
+    Args:
+        connection: An open database.
+        table: The table's name.
+    """
+    keys = [name for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main') WHERE pk > 0 ORDER BY pk", (table,))]
+    found = connection.execute(
+        """
+        SELECT DISTINCT i.name FROM pragma_index_list(?, 'main') AS l, pragma_index_info(l.name, 'main') AS i
+        WHERE i.seqno = 0 AND i.name IS NOT NULL AND l.partial = 0 ORDER BY i.cid
+        """,
+        (table,),
+    )
+    return {**{name: len(keys) == 1 for name in keys[:1]}, **{name: keys == [name] for (name,) in found}}
 
 
 def list_columns(connection: sqlite3.Connection, table: str) -> list[SqliteColumn]:

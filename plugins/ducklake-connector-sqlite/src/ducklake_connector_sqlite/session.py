@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from ducklake_connector_sql.batches import read_batches, schema_of
 from ducklake_connector_sql.cursor import Cursor
 from ducklake_connector_sqlite.database import connect, explained
 from ducklake_connector_sqlite.increment import Key
-from ducklake_connector_sqlite.schema import Rows, list_columns, list_tables, quote
+from ducklake_connector_sqlite.schema import Rows, indexed_columns, list_columns, list_tables, quote
 from ducklake_connector_sqlite.types import Planned, plan_columns
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class SqliteSession(Session):
         with self._transaction(table) as connection:
             planned = self._plan(connection, table, self._columns(connection, table))
         return schema_of(planned.readings)
+
+    def indexed_columns(self, table: str) -> Mapping[str, bool]:
+        """By SQLite's own lists; see `Session.indexed_columns`."""
+        with self._transaction(table) as connection:
+            self._columns(connection, table)
+            with explained(self._place(table), self._path):
+                return indexed_columns(connection, table)
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the values and begin to read, in one transaction; see `Session.extract`."""

@@ -39,7 +39,7 @@ def command(
     cli.report("Next:")
     if name != ".":
         cli.report(f"  cd {shlex.quote(str(target))}")
-    cli.report("  edit config/sources.yaml       where the data comes from (config/*.yaml.example name every option)")
+    cli.report("  ducklake add-source            add a source; or edit config/sources.yaml (*.yaml.example name every option)")
     cli.report("  ducklake validate              check it")
     cli.report("  ducklake extract --all         copy the sources into data/raw")
     cli.report('  ducklake query "SELECT ..."    look at it')

@@ -1,0 +1,1 @@
+"""Add a source to the configuration: ask, connect, propose, write."""

@@ -1,0 +1,86 @@
+"""`--set KEY=VALUE`: keys with dots between them, values as YAML has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ducklake_command_add_source.shape import SECRET, Place, Shape
+from ducklake_command_add_source.usage import usage
+
+CORE = ("enabled", "description", "extract")
+"""Keys of every source that may be set."""
+_ELSEWHERE = {"name": "give it as NAME", "type": "--type TYPE", "tables": "--table PATTERN"}
+_REFERENCE = re.compile(r"\$\{[^}]+\}\Z")
+
+
+def read(settings: Iterable[str], shape: Shape) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The connector's options, and core's keys.
+
+    Args:
+        settings: As typed.
+        shape: The connector's options.
+
+    Raises:
+        ConfigurationError: One is none, or would show a secret.
+    """
+    options: dict[str, Any] = {}
+    core: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        place = tuple(key.strip().split("."))
+        if not equals or not all(place):
+            raise usage("--set takes KEY=VALUE", "for example --set connection.host=db.local")
+        if place[0] in _ELSEWHERE:
+            raise usage(f"--set: {place[0]} is no option of the connector", _ELSEWHERE[place[0]])
+        value = scalar(text)
+        if _shows_secret(place, value, shape):
+            hint = "--password-stdin, --password-env NAME, or a reference such as ${NAME}"
+            raise usage(f"--set: {'.'.join(place)} is secret, and whoever lists this machine's processes would see it", hint)
+        _put(core if place[0] in CORE else options, place, value)
+    return options, core
+
+
+def _shows_secret(place: Place, value: Any, shape: Shape) -> bool:
+    """Whether a value, or one within it, is secret by its option or by its key, and written out."""
+    if isinstance(value, dict):
+        return any(_shows_secret((*place, str(key)), item, shape) for key, item in value.items())
+    if isinstance(value, list):
+        return any(_shows_secret(place, item, shape) for item in value)
+    if value is None or (isinstance(value, str) and _REFERENCE.match(value)):
+        return False
+    known = next((field for field in shape.every() if field.place == place), None)
+    return known.secret if known is not None else SECRET.search(place[-1]) is not None
+
+
+def _put(target: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
+    for part in place[:-1]:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise usage(f"--set: {'.'.join(place)} stands below a value", "give the keys of one mapping")
+    target[place[-1]] = value
+
+
+def scalar(text: str) -> Any:
+    """What a text means in the configuration: numbers that lose no digit, true, false, null, lists, mappings and quoted text; else text.
+
+    Args:
+        text: As typed.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if text[:1] in ("[", "{", '"', "'"):
+        try:
+            return YAML(typ="safe", pure=True).load(text)
+        except YAMLError:
+            raise usage("--set: a value that begins like a list, a mapping or a quoted text is broken", "put it in quotes") from None
+    words = {"true": True, "false": False, "null": None, "~": None}
+    if text in words:
+        return words[text]
+    if re.fullmatch(r"-?(?:0|[1-9][0-9]*)", text):
+        return int(text)
+    if re.fullmatch(r"-?(?:0|[1-9][0-9]*)\.[0-9]+", text) and repr(float(text)) == text:
+        return float(text)
+    return text
