@@ -31,7 +31,7 @@ class DeduplicateOptions(Options):
         Field(
             description=(
                 "Columns, each with `asc` or `desc` behind it: the first row in this order stays. By default the one that landed last. "
-                "Where it leaves a choice, the other columns decide, so that the same input always gives the same rows."
+                "Where it leaves a choice, a hash of the other columns decides, so that the same input always gives the same rows."
             ),
             examples=[["updated_at desc"]],
         ),
@@ -47,8 +47,8 @@ class Deduplicate(Transform[DeduplicateOptions]):
     def to_sql(self, inputs: Sequence[Relation], context: TransformContext) -> str:
         """The first row of each key.
 
-        The order covers every column: it makes the result the same each time, and it is faster than ordering by
-        one column alone, for which DuckDB 1.5 turns the window into a slower aggregate.
+        The order ends with a hash of all other columns: so the result is the same each time, for a fraction of what
+        sorting by the columns themselves costs.
         """
         return self._first(inputs[0].schema, inputs[0].sql)
 
@@ -87,9 +87,11 @@ class Deduplicate(Transform[DeduplicateOptions]):
         return tuple(dict.fromkeys(schema.require(key).name for key in self.options.keys))
 
     def _order(self, schema: Schema, keys: Sequence[str]) -> str:
-        order = dict(self._wanted(schema))
-        rest = {name: "" for name in schema.names if name not in order and name not in keys}
-        return ", ".join(quote(name) + direction for name, direction in {**order, **rest}.items())
+        wanted = self._wanted(schema)
+        named = {name for name, _ in wanted}
+        rest = [name for name in schema.names if name not in named and name not in keys]
+        tie = [f"hash({columns(rest)})"] if rest else []
+        return ", ".join([*(quote(name) + direction for name, direction in wanted), *tie])
 
     def _wanted(self, schema: Schema) -> list[tuple[str, str]]:
         """The columns of `order_by`, each with what stands behind it in SQL."""
