@@ -303,7 +303,9 @@ def test_a_connection_that_is_ended_is_an_error_that_passes(database, session, m
     monkeypatch.setenv(over.WHOLE, "0")
     database.execute(BIG)
     stream = iter(session().extract(ExtractRequest("big", batch_size=1000)).streams[0])
-    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ducklake/%' AND state <> 'idle'")
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ducklake/%' AND state <> 'idle'"
+    )
     with pytest.raises(SourceError, match=r"erp\.big: ") as caught:
         list(stream)
     assert caught.value.retryable
@@ -367,7 +369,7 @@ def test_an_interrupt_ends_the_statement_at_the_server(database, lake_of):
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def running() -> bool:
-        return bool(database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name LIKE 'ducklake/%'"))
+        return bool(database.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"))
 
     while not running():
         assert process.poll() is None, process.communicate()
