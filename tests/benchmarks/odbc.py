@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ducklake.testing.servers import postgresql
 
 HELPER = Path(__file__).resolve().parents[2] / "plugins/ducklake-connector-sqlserver/tests/over_postgresql.py"
-RUNS = 5
+RUNS = 3
 MAKE = """
 CREATE TABLE t AS
 SELECT i::bigint AS id, (i % 1000)::int AS n, (i * 0.01)::numeric(12, 2) AS price, i * 0.5::float8 AS f, date '2020-01-01' + i % 2000 AS d,

@@ -115,7 +115,7 @@ class PostgresqlDialect(Dialect):
 
     def kill(self, channel, number, tag):
         channel.ask(
-            f"SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE pid = {number} AND application_name = 'ducklake/{tag}'"
+            f"SELECT pg_cancel_backend(pid)::int FROM pg_stat_activity WHERE pid = {number} AND application_name = 'ducklake/{tag}'"
         )
 
     def isolation(self, ask):

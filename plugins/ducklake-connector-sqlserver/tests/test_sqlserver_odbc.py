@@ -303,9 +303,8 @@ def test_a_connection_that_is_ended_is_an_error_that_passes(database, session, m
     monkeypatch.setenv(over.WHOLE, "0")
     database.execute(BIG)
     stream = iter(session().extract(ExtractRequest("big", batch_size=1000)).streams[0])
-    database.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ducklake/%' AND state <> 'idle'"
-    )
+    of_ours = "datname = current_database() AND application_name LIKE 'ducklake/%' AND state <> 'idle'"
+    database.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {of_ours}")
     with pytest.raises(SourceError, match=r"erp\.big: ") as caught:
         list(stream)
     assert caught.value.retryable

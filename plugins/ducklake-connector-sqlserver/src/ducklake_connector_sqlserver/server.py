@@ -94,16 +94,16 @@ class Server:
             channel.close()
 
     def kill(self, line: Line) -> None:
-        """Let go of who waits for a connection, and end it at the server if the login may.
+        """End a connection at the server if the login may, and let go of who waits for it.
 
         Args:
             line: The connection.
         """
+        # First at the server: once nobody waits, this process may be gone before the server has heard of it.
+        if not isinstance(line.channel, RowChannel):  # which cancels its statement by itself
+            with contextlib.suppress(Exception), self.line(self._context.source, timeout=_KILL_TIMEOUT) as other:
+                self.dialect.kill(other.channel, line.number, line.tag)
         line.channel.stop()
-        if isinstance(line.channel, RowChannel):
-            return  # it has cancelled its statement by itself
-        with contextlib.suppress(Exception), self.line(self._context.source, timeout=_KILL_TIMEOUT) as other:
-            self.dialect.kill(other.channel, line.number, line.tag)
 
     def explained(self, place: str, *, connecting: bool = False) -> AbstractContextManager[None]:
         """Turn the drivers' errors into ours.
