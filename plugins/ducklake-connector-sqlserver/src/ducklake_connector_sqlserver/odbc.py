@@ -131,6 +131,11 @@ class Channel(abc.ABC):
         while (batch := self._worker.call(lambda: next(reader, None))) is not None:
             yield batch
 
+    @property
+    def busy(self) -> bool:
+        """Whether the driver still waits for the server, though perhaps nobody for the driver."""
+        return self._worker.busy
+
     def stop(self) -> None:
         """Let go of whoever waits, now; from any thread."""
         self._worker.stop()
@@ -258,6 +263,7 @@ class Worker:
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._stopped = False
+        self.busy = False
         self._waited: Future[Any] | None = None
         threading.Thread(target=self._run, name="odbc", daemon=True).start()
 
@@ -274,6 +280,7 @@ class Worker:
         self._waited = answer
         if self._stopped:
             raise Interrupted
+        self.busy = True
         self._calls.put((work, answer))
         return answer.result()
 
@@ -297,9 +304,14 @@ class Worker:
         while (call := self._calls.get()) is not None:
             work, answer = call
             try:
-                _answer(answer.set_result, work())
+                found = work()
             except BaseException as error:  # carried to who waits
+                self.busy = False
                 _answer(answer.set_exception, error)
+            else:
+                self.busy = False
+                _answer(answer.set_result, found)
+                del found
             del call, work, answer
 
 

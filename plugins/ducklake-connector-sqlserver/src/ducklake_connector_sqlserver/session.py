@@ -171,7 +171,8 @@ class SqlServerSession(Session):
             try:
                 yield line
             finally:
-                self._running.pop(line.tag, None)
+                if self._running.pop(line.tag, None) is not None and line.channel.busy:
+                    self._server.kill(line)  # an interrupt came while the driver was waiting
 
     def _begin(self, stack: ExitStack, request: ExtractRequest, place: str, isolation: Isolation, step: Step | None) -> Opened:
         """Open the snapshot; where its longest values do not fit into buffers of many rows, another one for reading row by row."""
