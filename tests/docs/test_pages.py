@@ -31,6 +31,8 @@ VARIABLES = {
     "API_URL": "http://localhost",
     "API_TOKEN": "a secret",
     "MYSQL_PASSWORD": "another",
+    "APP_ID": "an id",
+    "APP_SECRET": "a secret",
 }
 
 

@@ -13,7 +13,15 @@ from ducklake.plugins.manager import PluginManager
 
 TEMPLATES = Path(str(files("ducklake") / "templates/project"))
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLES = {"ERP_USER": "reader", "ERP_PASSWORD": "secret-word", "MYSQL_HOST": "h", "MYSQL_USER": "u", "MYSQL_PASSWORD": "p"}
+VARIABLES = {
+    "ERP_USER": "reader",
+    "ERP_PASSWORD": "secret-word",
+    "MYSQL_HOST": "h",
+    "MYSQL_USER": "u",
+    "MYSQL_PASSWORD": "p",
+    "SQLSERVER_USER": "u",
+    "SQLSERVER_PASSWORD": "p",
+}
 
 
 def config_of(tmp_path, ending):

@@ -218,13 +218,13 @@ def test_missing_variables_of_one_source_do_not_stop_another(project, monkeypatc
 def test_a_connector_that_is_not_installed_is_one_finding_with_the_install_line(project):
     sources = """
     sources:
-      - {name: a, type: sqlserver, connection: {host: h, nonsense: 1}, tables: [x], extract: {mode: incremental}}
+      - {name: a, type: api, connection: {host: h, nonsense: 1}, tables: [x], extract: {mode: incremental}}
       - {name: b, type: sftp, path: "/x/*.csv", whatever: 2}
       - {name: c, type: sftp, enabled: false}
     """
     found, _ = project(sources).validate()
     assert [(problem.line, problem.hint) for problem in found] == [
-        (3, "pip install ducklake-connector-sqlserver"),
+        (3, "pip install ducklake-connector-api"),
         (4, "pip install ducklake-connector-sftp"),
     ]
 

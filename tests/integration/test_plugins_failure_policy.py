@@ -175,10 +175,10 @@ def test_a_malformed_entry_point_is_listed_as_broken(install, point, message):
 @pytest.mark.parametrize(
     ("kind", "name", "hint"),
     [
-        ("connector", "sqlserver", "pip install ducklake-connector-sqlserver"),
+        ("connector", "api", "pip install ducklake-connector-api"),
         ("connector", "sftp", "pip install ducklake-connector-sftp"),
         ("connector", "sqlit", "did you mean 'sqlite'?"),
-        ("connector", "sqlservr", "did you mean 'sqlserver'? (pip install ducklake-connector-sqlserver)"),
+        ("connector", "sftpp", "did you mean 'sftp'? (pip install ducklake-connector-sftp)"),
         ("transform", "renam", "did you mean 'rename'?"),
         ("check", "uniqe", "did you mean 'unique'?"),
         ("writer", "delta_lake", "installed: parquet"),

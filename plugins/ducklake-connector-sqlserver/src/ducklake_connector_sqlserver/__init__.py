@@ -1,0 +1,1 @@
+"""Rows of a SQL Server database."""
