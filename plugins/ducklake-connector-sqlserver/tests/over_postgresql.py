@@ -159,7 +159,7 @@ class PostgresqlDialect(Dialect):
 
 
 class OverPostgresql(Server):
-    def connection_string(self):
+    def connection_string(self, place):
         options = self._options
         driver = drivers.choose(self._context.source, DRIVER, drivers.installed())
         return drivers.joined(
@@ -224,7 +224,7 @@ class Database:
         from ducklake_connector_sqlserver.options import SqlServerConnection
 
         server = OverPostgresql(SqlServerConnection(**{**self.fields, **changes}), _Context(), PostgresqlDialect())
-        return kind(server.connection_string(), 10, "erp.t")
+        return kind(server.connection_string("erp.t"), 10, "erp.t")
 
 
 class _Context:

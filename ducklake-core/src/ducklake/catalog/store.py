@@ -159,7 +159,7 @@ class Catalog:
             return
         if not beside_files:
             self._refuse_missing()
-        draft = self._private / f"catalog-{os.getpid()}.new"
+        draft = self._private / f"catalog-{os.getpid()}-{threading.get_ident()}.new"
         try:
             self._private.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -23,7 +24,10 @@ class MySqlConnector(Connector[MySqlOptions]):
         """Connect and log in, read nothing."""
         from ducklake_connector_mysql.server import Server
 
-        with Server(self.options.connection, self.context).connection(self.context.source):
+        with (
+            contextlib.closing(Server(self.options.connection, self.context)) as server,
+            server.connection(self.context.source),
+        ):
             pass
 
     def diagnose(self) -> Diagnosis:
@@ -31,7 +35,8 @@ class MySqlConnector(Connector[MySqlOptions]):
         from ducklake_connector_mysql.diagnosis import diagnose
         from ducklake_connector_mysql.server import Server
 
-        return diagnose(Server(self.options.connection, self.context), self.context.source, self.options.connection.database)
+        with contextlib.closing(Server(self.options.connection, self.context)) as server:
+            return diagnose(server, self.context.source, self.options.connection.database)
 
     def open(self, requests: Sequence[str]) -> Session:
         """List the tables once for the whole run.

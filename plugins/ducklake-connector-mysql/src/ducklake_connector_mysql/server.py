@@ -43,6 +43,11 @@ class Server:
     def __init__(self, options: MySqlConnection, context: ConnectorContext) -> None:
         self._options = options
         self._context = context
+        self._endpoint = options.endpoint(context, 3306)
+
+    def close(self) -> None:
+        """Close the tunnel, if there is one."""
+        self._endpoint.close()
 
     @contextlib.contextmanager
     def connection(self, place: str) -> Iterator[Any]:
@@ -55,7 +60,7 @@ class Server:
             SourceError: The server cannot be reached or refuses.
         """
         with self.explained(place):
-            connection = self._connect()
+            connection = self._connect(place)
         try:
             with self.explained(place):
                 for statement in _PREPARE:
@@ -100,7 +105,7 @@ class Server:
         """
         number = connection.thread_id()
         with contextlib.suppress(Exception):
-            control = self._connect(connect_timeout=_KILL_TIMEOUT)
+            control = self._connect(self._context.source, connect_timeout=_KILL_TIMEOUT)
             try:
                 statement = "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s AND INFO LIKE %s"
                 if ask(control, statement, [number, f"%{tag}%"]):
@@ -120,25 +125,40 @@ class Server:
         found = cipher() if cipher else None
         return f"{found[1]} {found[0]}" if found else None
 
-    def _connect(self, connect_timeout: int | None = None) -> Any:
+    def _connect(self, place: str, connect_timeout: int | None = None) -> Any:
         import pymysql
 
         options = self._options
+        address, port = self._endpoint.address(place)
         password = options.password.get_secret_value() if options.password else ""
         where: dict[str, Any] = {"unix_socket": options.host} if options.host.startswith("/") else {"host": options.host}
-        return pymysql.connect(
+        timeout = min(connect_timeout or options.connect_timeout, options.connect_timeout)
+        connection = pymysql.connect(
             **where,
-            port=options.port or 3306,
+            port=port,
             user=options.user,
             password=password.encode(),  # PyMySQL would make it latin-1
             database=options.database,
             charset="utf8mb4",
             autocommit=True,
             local_infile=False,
-            connect_timeout=min(connect_timeout or options.connect_timeout, options.connect_timeout),
+            connect_timeout=timeout,
             program_name="ducklake",
+            defer_connect=True,
             **({"ssl_disabled": True} if options.mode == "disable" else {"ssl": self._tls(options.mode)}),
         )
+        if not self._endpoint.tunnelled:
+            connection.connect()
+            return connection
+        try:
+            line = socket.create_connection((address, port), timeout)
+            connection.connect(line)  # the certificate is that of `host`
+            line.settimeout(None)
+        except (pymysql.MySQLError, OSError):
+            if failure := self._endpoint.failure(place):
+                raise failure from None
+            raise
+        return connection
 
     def _tls(self, mode: Tls) -> ssl.SSLContext:
         import ssl

@@ -162,6 +162,7 @@ class MySqlSession(Session):
     def close(self) -> None:
         """Close what a stream that was never read to its end has left open."""
         self._open.close()
+        self._server.close()
 
     @contextlib.contextmanager
     def _ending(self, connection: Any, tag: str) -> Iterator[None]:

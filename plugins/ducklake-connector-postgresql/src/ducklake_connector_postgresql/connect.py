@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ducklake.api.connector import ConnectorContext
     from ducklake_connector_sql.server import ServerConnection
+    from ducklake_connector_sql.tunnel import Endpoint
 
 SETTINGS = """
 SET default_transaction_read_only = on;
@@ -28,16 +29,19 @@ SET idle_in_transaction_session_timeout = 0
 """
 """What decides how values look, and that rows which a policy would hide are an error."""
 
+PORT = 5432
+"""The usual one."""
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
-def connect(options: ServerConnection, context: ConnectorContext, place: str) -> Connection:
+def connect(options: ServerConnection, context: ConnectorContext, place: str, endpoint: Endpoint) -> Connection:
     """A new connection in autocommit.
 
     Args:
         options: `connection` of the source.
         context: Of the connector.
+        endpoint: Of `options`.
         place: `source` or `source.table`, for messages.
 
     Raises:
@@ -47,9 +51,11 @@ def connect(options: ServerConnection, context: ConnectorContext, place: str) ->
     import psycopg2
 
     password = options.password.get_secret_value() if options.password else None
+    address, port = endpoint.address(place)
     fields: dict[str, Any] = {
-        "host": options.host,
-        "port": options.port or 5432,
+        "host": options.host,  # whose name the certificate has, also behind a tunnel
+        "hostaddr": address if endpoint.tunnelled else None,
+        "port": port,
         "dbname": options.database,
         "user": options.user,
         "password": password,
@@ -68,7 +74,7 @@ def connect(options: ServerConnection, context: ConnectorContext, place: str) ->
         with connection.cursor() as cursor:
             cursor.execute(SETTINGS)
     except psycopg2.Error as error:
-        raise explain(place, error, password, connecting=True) from None
+        raise endpoint.failure(place) or explain(place, error, password, connecting=True) from None
     return connection  # type: ignore[no-any-return]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -19,9 +20,10 @@ class PostgresqlConnector(Connector[PostgresqlOptions]):
 
     def validate_connection(self) -> None:
         """Connect and log in."""
-        from ducklake_connector_postgresql.connect import connect
+        from ducklake_connector_postgresql.connect import PORT, connect
 
-        connect(self.options.connection, self.context, self.context.source).close()
+        with contextlib.closing(self.options.connection.endpoint(self.context, PORT)) as endpoint:
+            connect(self.options.connection, self.context, self.context.source, endpoint).close()
 
     def diagnose(self) -> Diagnosis:
         """Version, encryption, clock, rights and tables; see `Connector.diagnose`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
 from ducklake.api.connector import Diagnosis
 from ducklake_connector_postgresql.catalog import list_tables
-from ducklake_connector_postgresql.connect import connect
+from ducklake_connector_postgresql.connect import PORT, connect
 from ducklake_connector_postgresql.errors import explained
 from ducklake_connector_postgresql.probe import moment
 
@@ -35,8 +36,11 @@ def diagnose(connector: PostgresqlConnector) -> Diagnosis:
         SourceError: The server cannot be reached or refuses.
     """
     source = connector.context.source
-    connection = connect(connector.options.connection, connector.context, source)
-    try:
+    options = connector.options.connection
+    with (
+        contextlib.closing(options.endpoint(connector.context, PORT)) as endpoint,
+        contextlib.closing(connect(options, connector.context, source, endpoint)) as connection,
+    ):
         with explained(source), connection.cursor() as cursor:
             before = dt.datetime.now(dt.UTC)
             cursor.execute("SELECT clock_timestamp()::text, current_setting('server_version')")
@@ -47,8 +51,6 @@ def diagnose(connector: PostgresqlConnector) -> Diagnosis:
         offered = tuple(name for name, table in tables.items() if not table.part)
         tls = connection.info.ssl_attribute("protocol") if connection.info.ssl_in_use else "none"
         return Diagnosis(f"PostgreSQL {version}", tls, (moment(clock) - middle).total_seconds(), missing, offered)
-    finally:
-        connection.close()
 
 
 def _missing(connection: Connection, names: dict[int, str]) -> tuple[str, ...]:

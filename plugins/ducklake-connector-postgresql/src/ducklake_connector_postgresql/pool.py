@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from ducklake_connector_postgresql.connect import SNAPSHOT, connect
+from ducklake_connector_postgresql.connect import PORT, SNAPSHOT, connect
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, whatever the driver calls it
@@ -28,6 +28,7 @@ class Pool:
 
     def __init__(self, options: ServerConnection, context: ConnectorContext) -> None:
         self._options, self._context = options, context
+        self._endpoint = options.endpoint(context, PORT)
         self._idle: list[Connection] = []
         self._lent: dict[int, tuple[Connection, str]] = {}
         self._lock = threading.Lock()
@@ -44,7 +45,7 @@ class Pool:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = connect(self._options, self._context, place)
+            connection = connect(self._options, self._context, place, self._endpoint)
         with self._lock:
             self._lent[id(connection)] = (connection, place)
         return connection
@@ -97,7 +98,7 @@ class Pool:
         """Close what is lent.
 
         Args:
-            place: Only what was lent for this place; None takes everything, idle connections too.
+            place: Only what was lent for this place; None takes everything, idle connections and a tunnel too.
         """
         with self._lock:
             lent = [connection for connection, owner in self._lent.values() if place in (None, owner)]
@@ -106,6 +107,8 @@ class Pool:
             self.drop(connection)
         for connection in idle:
             connection.close()
+        if place is None:
+            self._endpoint.close()
 
     def cancel(self) -> None:
         """Ask the server to stop what runs; from any thread."""

@@ -13,6 +13,7 @@ from ducklake.errors import DataError
 from ducklake_connector_sql.cursor import Horizon, Probe
 from ducklake_connector_sql.keys import TIME_LOOKBACK, Lookback
 from ducklake_connector_sql.options import SqlOptions
+from ducklake_connector_sql.tunnel import Endpoint
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -68,6 +69,9 @@ class BaseSqlConnector(Connector[OptionsT]):
         """
         for statement in _BEGIN.get(connection.dialect.name, ()):
             connection.exec_driver_sql(statement)
+        if connection.dialect.driver == "psycopg2":
+            # Which opens cursors at the server only where it takes itself for being within a transaction.
+            connection.connection.driver_connection.autocommit = False  # type: ignore[union-attr]
 
     def clock(self, connection: Connection) -> dt.datetime:
         """The server's clock, in UTC.
@@ -119,11 +123,12 @@ class BaseSqlConnector(Connector[OptionsT]):
         """
         from ducklake_connector_sql.errors import explained
 
+        endpoint = self.endpoint()
         with explained(place, self.secrets(), connecting=True):
-            engine = self._engine()
+            engine = self._engine(endpoint.address(place) if endpoint else None)
         try:
             with explained(place, self.secrets(), connecting=True):
-                connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                connection = _connected(engine, endpoint, place)
             with connection:
                 with explained(place, self.secrets(), connecting=True):
                     self.prepare(connection)
@@ -132,6 +137,12 @@ class BaseSqlConnector(Connector[OptionsT]):
                 yield connection
         finally:
             engine.dispose()
+            if endpoint is not None:
+                endpoint.close()
+
+    def endpoint(self) -> Endpoint | None:
+        """The tunnel through which the database is reached; None where there is none."""
+        return None
 
     def validate_connection(self) -> None:
         """Connect, log in, and open a transaction that reads nothing."""
@@ -148,11 +159,23 @@ class BaseSqlConnector(Connector[OptionsT]):
 
         return SqlSession(self)
 
-    def _engine(self) -> Engine:
+    def _engine(self, address: tuple[str, int] | None) -> Engine:
         from sqlalchemy import create_engine
         from sqlalchemy.pool import NullPool
 
-        return create_engine(self.url(), poolclass=NullPool, hide_parameters=True, connect_args=self.connect_arguments())
+        url = self.url() if address is None else self.url().set(host=address[0], port=address[1])
+        return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=self.connect_arguments())
+
+
+def _connected(engine: Engine, endpoint: Endpoint | None, place: str) -> Connection:
+    from sqlalchemy import exc
+
+    try:
+        return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    except exc.DBAPIError:
+        if endpoint is not None and (failure := endpoint.failure(place)):
+            raise failure from None
+        raise
 
 
 class SqlConnector(BaseSqlConnector[SqlOptions]):
@@ -171,6 +194,13 @@ class SqlConnector(BaseSqlConnector[SqlOptions]):
             database, query = self._sqlite_file(database), {"mode": "ro", "uri": "true"}
         password = options.password.get_secret_value() if options.password else None
         return URL.create(options.drivername, options.user, password, options.host, options.port, database, query)
+
+    def endpoint(self) -> Endpoint | None:
+        """The tunnel of `connection.ssh`."""
+        options = self.options.connection
+        if options.ssh is None:
+            return None
+        return Endpoint(options.host or "", options.usual_port or 0, options.ssh, self.context, _TIMEOUT)
 
     def _sqlite_file(self, database: str | None) -> str:
         from urllib.parse import quote

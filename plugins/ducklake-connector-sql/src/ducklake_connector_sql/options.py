@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from ducklake.api.options import Options
+from ducklake_connector_sql.tunnel import SshTunnel
+
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
 class SqlConnection(Options):
@@ -25,6 +30,23 @@ class SqlConnection(Options):
     query: dict[str, str | tuple[str, ...]] = Field(
         default_factory=dict, description="Further parameters of the driver, as in a URL's query.", examples=[{"sslmode": "verify-full"}]
     )
+
+    ssh: SshTunnel | None = Field(
+        default=None, description="An SSH server through which the database is reached; `host` is then named as that server knows it."
+    )
+
+    @model_validator(mode="after")
+    def _host_for_a_tunnel(self) -> Self:
+        if self.ssh is not None and not self.host:
+            raise ValueError("ssh: needs host, as the SSH server knows it")
+        if self.ssh is not None and self.usual_port is None:
+            raise ValueError("ssh: needs port")
+        return self
+
+    @property
+    def usual_port(self) -> int | None:
+        """`port`, or the database's usual one, if it is known."""
+        return self.port or _PORTS.get(self.drivername.partition("+")[0])
 
     @field_validator("drivername")
     @classmethod

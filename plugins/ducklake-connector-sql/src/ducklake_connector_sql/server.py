@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from ducklake.api.options import Options
+from ducklake_connector_sql.tunnel import Endpoint, SshTunnel
+
+if TYPE_CHECKING:
+    from ducklake.api.connector import ConnectorContext
 
 Tls = Literal["verify-full", "verify-ca", "require", "disable"]
 
@@ -32,6 +36,9 @@ class ServerConnection(Options):
     certificate: str | None = Field(default=None, description="File of the client's certificate, where the server wants one.")
     key: str | None = Field(default=None, description="File of the key of `certificate`; nobody else may read it.")
     connect_timeout: int = Field(default=10, ge=1, le=3600, description="Seconds to wait for a server that does not answer.")
+    ssh: SshTunnel | None = Field(
+        default=None, description="An SSH server through which the database is reached; `host` is then named as that server knows it."
+    )
 
     @field_validator("host")
     @classmethod
@@ -39,6 +46,21 @@ class ServerConnection(Options):
         if "://" in value or "@" in value:
             raise ValueError("is a URL; write its parts into host, port, database, user and password")
         return value
+
+    @model_validator(mode="after")
+    def _host_for_a_tunnel(self) -> Self:
+        if self.ssh is not None and self.host.startswith("/"):
+            raise ValueError("ssh: needs host as the SSH server knows it, not the folder of a socket")
+        return self
+
+    def endpoint(self, context: ConnectorContext, port: int) -> Endpoint:
+        """Where the server is reached.
+
+        Args:
+            context: Of the connector.
+            port: The database's usual one.
+        """
+        return Endpoint(self.host, self.port or port, self.ssh, context, self.connect_timeout)
 
     @property
     def mode(self) -> Tls:

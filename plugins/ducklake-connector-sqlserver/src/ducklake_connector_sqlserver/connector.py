@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -30,14 +31,15 @@ class SqlServerConnector(Connector[SqlServerOptions]):
 
     def validate_connection(self) -> None:
         """Connect and log in, read nothing."""
-        with self.server().line(self.context.source):
+        with contextlib.closing(self.server()) as server, server.line(self.context.source):
             pass
 
     def diagnose(self) -> Diagnosis:
         """Version, encryption, clock, rights and tables; see `Connector.diagnose`."""
         from ducklake_connector_sqlserver.diagnosis import diagnose
 
-        return diagnose(self.server(), self.context.source)
+        with contextlib.closing(self.server()) as server:
+            return diagnose(server, self.context.source)
 
     def open(self, requests: Sequence[str]) -> Session:
         """List the tables once for the whole run.

@@ -12,6 +12,8 @@ from ducklake.errors import PluginError
 if TYPE_CHECKING:
     from ducklake_connector_sqlserver.options import SqlServerConnection
 
+PORT = 1433
+"""The usual one."""
 _NAME = re.compile(r"ODBC Driver (\d+) for SQL Server\Z")
 _SIMPLE = re.compile(r"[A-Za-z0-9_.:,\\/-]+\Z")
 
@@ -94,17 +96,19 @@ def _value(value: str) -> str:
     return value if _SIMPLE.match(value) else "{" + value.replace("}", "}}") + "}"
 
 
-def fields_of(options: SqlServerConnection, driver: str, application: str) -> dict[str, str]:
+def fields_of(options: SqlServerConnection, driver: str, application: str, tunnel: tuple[str, int] | None = None) -> dict[str, str]:
     """What Microsoft's driver is told.
 
     Args:
         options: `connection` of the source.
         driver: Its name.
         application: By which the server lists the connection.
+        tunnel: Address and port of this end of a tunnel, if there is one.
     """
+    host, port = tunnel or (options.host, options.port or PORT)
     fields = {
         "Driver": driver,
-        "Server": options.host if "\\" in options.host else f"{options.host},{options.port or 1433}",
+        "Server": host if "\\" in host else f"{host},{port}",
         "Database": options.database,
         "APP": application,
         # A connection that was lost is an error, not another one without the snapshot.
@@ -135,6 +139,8 @@ def _encryption(options: SqlServerConnection) -> dict[str, str]:
         case "require":
             return {"Encrypt": "yes", "TrustServerCertificate": "yes"}
     fields = {"Encrypt": "strict" if options.strict else "yes", "TrustServerCertificate": "no"}
-    if options.name_in_certificate is not None:
-        fields["HostNameInCertificate"] = options.name_in_certificate
+    # Behind a tunnel the driver connects to this machine, but the certificate is the server's.
+    name = options.name_in_certificate or (options.host if options.ssh is not None else None)
+    if name is not None:
+        fields["HostNameInCertificate"] = name
     return fields

@@ -78,6 +78,8 @@ class SqlServerConnection(ServerConnection):
             raise ValueError("strict: goes with tls: verify-full only")
         if self.port is not None and "\\" in self.host:
             raise ValueError("port: goes with host or with its instance, not with both")
+        if self.ssh is not None and "\\" in self.host:
+            raise ValueError("ssh: goes with host and port, not with the name of an instance")
         if self.authentication in ("sql", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal") and self.user is None:
             raise ValueError(f"user: authentication: {self.authentication} needs one")
         if self.authentication in ("windows", "ActiveDirectoryIntegrated") and (self.user or self.password):

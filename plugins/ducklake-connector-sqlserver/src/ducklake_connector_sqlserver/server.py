@@ -50,6 +50,11 @@ class Server:
         self.dialect = dialect or Dialect()
         self._options = options
         self._context = context
+        self._endpoint = options.endpoint(context, drivers.PORT)
+
+    def close(self) -> None:
+        """Close the tunnel, if there is one."""
+        self._endpoint.close()
 
     @property
     def application(self) -> str:
@@ -61,14 +66,19 @@ class Server:
         """What must not appear in messages."""
         return self._options.password.get_secret_value() if self._options.password else None
 
-    def connection_string(self) -> str:
+    def connection_string(self, place: str) -> str:
         """What the driver is told; never to be shown.
+
+        Args:
+            place: `source` or `source.table`, for messages.
 
         Raises:
             PluginError: There is no driver.
+            SourceError: The SSH server cannot be reached or refuses.
         """
         driver = drivers.choose(self._context.source, self._options.driver, drivers.installed())
-        return drivers.joined(drivers.fields_of(self._options, driver, self.application))
+        tunnel = self._endpoint.address(place) if self._endpoint.tunnelled else None
+        return drivers.joined(drivers.fields_of(self._options, driver, self.application, tunnel))
 
     @contextlib.contextmanager
     def line(self, place: str, kind: type[Channel] = RowChannel, timeout: int | None = None) -> Iterator[Line]:
@@ -125,6 +135,10 @@ class Server:
 
     def _open(self, kind: type[Channel], place: str, timeout: int) -> Channel:
         try:
-            return kind(self.connection_string(), timeout, place)
+            return kind(self.connection_string(place), timeout, place)
         except (ImportError, OSError) as error:
             raise drivers.manager_missing(error) from error
+        except Exception:
+            if failure := self._endpoint.failure(place):
+                raise failure from None
+            raise

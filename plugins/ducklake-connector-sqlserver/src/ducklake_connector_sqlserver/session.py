@@ -162,6 +162,7 @@ class SqlServerSession(Session):
     def close(self) -> None:
         """Close what a stream that was never read to its end has left open."""
         self._open.close()
+        self._server.close()
 
     @contextlib.contextmanager
     def _line(self, place: str, kind: type[Channel]) -> Iterator[Line]:
