@@ -51,7 +51,9 @@ class Invocation:
             wait: Seconds to wait for tables that another process holds.
         """
         from ducklake.cli import logs
+        from ducklake.cli.memory import give_back_what_is_freed
 
+        give_back_what_is_freed()
         logs.configure(verbose=self.verbose, quiet=self.quiet)
         from ducklake.lake import Lake
 
