@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/reference from the code: hooks, contracts, plugins with their options.
+"""Write the generated pages of docs/reference from the code: hooks, contracts, plugins with their options, connectors.
 
 python .ci/reference.py            write them
 python .ci/reference.py --check    exit 1 if one of them is not what the code says
@@ -7,6 +7,7 @@ python .ci/reference.py --check    exit 1 if one of them is not what the code sa
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
@@ -38,6 +39,20 @@ CONTRACTS = {
     "Registrars": ("registrar",),
     "Results": ("results",),
 }
+CAPABILITIES = {
+    "tables": "`tables:` chooses among its tables, by name, pattern or mapping",
+    "incremental": "`extract.key_column` lands only rows that are new or changed",
+    "ledger": "it lands only files that are new or changed, by a ledger of their content",
+    "window": "`extract.window` lands a first load piece by piece",
+    "query": "`query:` makes a table of a SELECT",
+    "columns": "`extract.columns` and `extract.exclude` are left to the server",
+    "where": "`extract.where` is left to the server",
+    "parallel": "`extract.parallel` reads one table through several connections",
+    "one_snapshot": "`extract.snapshot: source` reads all tables as of one moment",
+    "on_invalid": "`extract.on_invalid` decides about values that have no place in the lake's types",
+    "verify": "`extract.verify` compares what was written with the source",
+}
+"""The words of `Connector.capabilities` that a user sees."""
 
 
 def main(check: bool) -> int:
@@ -47,11 +62,11 @@ def main(check: bool) -> int:
         check: Whether to compare only.
     """
     wrong = []
-    for name, body in (("hooks.md", hooks()), ("contracts.md", contracts()), ("plugins.md", plugins())):
+    for name, body in (("hooks.md", hooks()), ("contracts.md", contracts()), ("plugins.md", plugins()), *connectors()):
         path = REFERENCE / name
-        head = path.read_text(encoding="utf-8").partition(MARK)[0]
-        text = formatted(path, f"{head}{MARK}\n\n{body.strip()}\n")
-        if text != path.read_text(encoding="utf-8"):
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = formatted(path, f"{before.partition(MARK)[0]}{MARK}\n\n{body.strip()}\n")
+        if text != before:
             wrong.append(name)
             if not check:
                 path.write_text(text, encoding="utf-8")
@@ -211,6 +226,29 @@ def plugins() -> str:
                     text = head + "\n".join(table) if table else "No options."
                     sections.append(f"## {kind} `{found.name}`\n\n`pip install {found.plugin.distribution}`\n\n{text}")
     return "| kind | name | package | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n" + "\n\n".join(sections)
+
+
+def connectors() -> Iterator[tuple[str, str]]:
+    """A page for each of our connectors: what its package says of itself, all its options, and what it can.
+
+    Yields:
+        The page's name and text.
+    """
+    from ducklake.plugins.manager import PluginManager
+
+    for found in PluginManager().load_all("connector"):
+        readme = ROOT / "plugins" / str(found.plugin.distribution) / "README.md"
+        if not readme.exists():
+            continue
+        text = readme.read_text(encoding="utf-8").partition("\n")[2].strip()
+        text = re.sub(r" A plugin of \[DuckLake\]\([^)]*\): [^.]*\.", "", text).replace("](../../docs/", "](../")
+        able = "\n".join(f"- {CAPABILITIES[word]}" for word in CAPABILITIES if word in found.cls.capabilities)
+        head = "| option | type | default | |\n|---|---|---|---|\n"
+        table = head + "\n".join(options(found.cls.Options.model_json_schema()))
+        yield (
+            f"connector-{found.name}.md",
+            f"# Connector `{found.name}`\n\n{text}\n\n## All options\n\n{table}\n\n## What it can\n\n{able}\n",
+        )
 
 
 def options(schema: Mapping[str, Any], place: str = "", definitions: Mapping[str, Any] | None = None) -> list[str]:
