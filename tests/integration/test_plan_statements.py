@@ -63,7 +63,7 @@ def test_a_chain_of_steps_is_one_readable_statement(tmp_path, engine_session):
             FROM "step_3_filter"
             QUALIFY row_number() OVER (
                 PARTITION BY "cliente_id"
-                ORDER BY "_ingestion_timestamp" DESC, "nombre", "fecha_alta", "activo", "estado"
+                ORDER BY "_ingestion_timestamp" DESC, hash("nombre", "fecha_alta", "activo", "estado")
             ) = 1
         )
         SELECT * FROM "step_4_deduplicate\"""")

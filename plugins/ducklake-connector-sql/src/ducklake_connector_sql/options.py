@@ -32,7 +32,7 @@ class SqlConnection(Options):
     )
 
     ssh: SshTunnel | None = Field(
-        default=None, description="An SSH server through which the database is reached; `host` is then named as that server knows it."
+        default=None, description="An SSH server on the way to the database; `host` is then named as that server knows it."
     )
 
     @model_validator(mode="after")

@@ -37,7 +37,7 @@ class ServerConnection(Options):
     key: str | None = Field(default=None, description="File of the key of `certificate`; nobody else may read it.")
     connect_timeout: int = Field(default=10, ge=1, le=3600, description="Seconds to wait for a server that does not answer.")
     ssh: SshTunnel | None = Field(
-        default=None, description="An SSH server through which the database is reached; `host` is then named as that server knows it."
+        default=None, description="An SSH server on the way to the database; `host` is then named as that server knows it."
     )
 
     @field_validator("host")
