@@ -91,3 +91,14 @@ def test_a_certificate_that_is_not_trusted_or_of_another_name_is_refused(connect
         connector(**connection).validate_connection()
     assert not caught.value.retryable
     assert "pw-of-x" not in str(caught.value)
+
+
+def test_rows_come_encrypted_and_verified_by_name_through_a_tunnel(connector, ssh_server):
+    pytest.importorskip("paramiko", reason="needs paramiko: pip install 'ducklake-connector-sql[ssh]'")
+    ssh = {"host": ssh_server.host, "port": ssh_server.port, "user": ssh_server.user, "key": str(ssh_server.key)}
+    ssh["host_key"] = ssh_server.host_key
+    found = connector(tls="verify-full", ca=True, ssh=ssh)
+    assert read_table(found, "t").num_rows == 50_000
+    assert "TLS" in found.diagnose().tls
+    with pytest.raises(SourceError, match="certificate"):
+        connector(tls="verify-full", ssh=ssh).validate_connection()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from ducklake_command_add_source.shape import SECRET, Shape
+from ducklake_command_add_source.shape import SECRET, SECRET_WITHIN, Shape
 from ducklake_command_add_source.usage import usage
 
 TYPES: Mapping[str, str] = {
@@ -122,11 +122,11 @@ def parse(text: str) -> Address:
     user, colon, password = login.partition(":")
     return Address(
         scheme.lower(),
-        unquote(found["host"].strip("[]")) or None,
+        _decoded(found["host"].strip("[]")) or None,
         int(found["port"]) if found["port"] else None,
-        unquote(user) or None,
-        (unquote(password) or None) if colon else None,
-        unquote((parts["path"] or "/")[1:]),
+        _decoded(user) or None,
+        (_decoded(password) or None) if colon else None,
+        _decoded((parts["path"] or "/")[0 if scheme.lower() == "file" else 1 :]),
         _parameters(parts["query"] or ""),
     )
 
@@ -152,7 +152,8 @@ def options_of(address: Address, kind: str, shape: Shape, here: Path, root: Path
     elif kind == "api":
         if address.user or address.password:
             raise usage("--url: a source of type api takes no user and password in its URL", "give them with --set and --password-stdin")
-        place = f"{address.host or ''}{f':{address.port}' if address.port else ''}"
+        host = f"[{address.host}]" if ":" in (address.host or "") else address.host or ""
+        place = f"{host}{f':{address.port}' if address.port else ''}"
         shape.put(options, ("connection", "base_url"), literal(f"{address.scheme}://{place}/{address.path}".rstrip("/")))
         return _refuse(options, unused, kind)
     if address.scheme == "file" or kind == "sqlite":
@@ -186,15 +187,23 @@ def literal(text: str) -> str:
     return text.replace("${", "$${")
 
 
+def _decoded(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise usage("--url: a percent-encoded character is no UTF-8", "encode it as UTF-8, for example %C3%B1 for ñ") from None
+
+
 def _parameters(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, query.split("&")):
         key, _, value = part.partition("=")
-        if SECRET.search(unquote(key)):
-            raise usage(f"--url: the parameter {unquote(key)} is secret", "leave it out, and give the password with --password-stdin")
-        if unquote(key) in found:
-            raise usage(f"--url: the parameter {unquote(key)!r} stands there twice", "keep one of the two")
-        found[unquote(key)] = unquote(value)
+        key, value = _decoded(key), _decoded(value)
+        if SECRET.search(key) or SECRET_WITHIN.search(value):
+            raise usage(f"--url: the parameter {key} is secret", "leave it out, and give the password with --password-stdin")
+        if key in found:
+            raise usage(f"--url: the parameter {key!r} stands there twice", "keep one of the two")
+        found[key] = value
     return found
 
 

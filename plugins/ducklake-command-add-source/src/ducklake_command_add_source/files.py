@@ -7,7 +7,7 @@ import dataclasses
 import os
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ducklake.errors import DataError
@@ -97,15 +97,17 @@ def replace_all(changes: Sequence[Change]) -> None:
         for change in changes:
             place = change.file.shown
             staged.append(_stage(change.file.path, change.data, _mode(change)))
-        for change in changes:
-            if File.read(change.file.path, change.file.shown).data != change.file.data:
-                raise DataError(f"{change.file.shown} was changed by somebody else meanwhile; nothing was written", hint="run it again")
-        for change, new in zip(changes, list(staged), strict=True):
-            place = change.file.shown
-            os.replace(new, change.file.path)
-            staged.remove(new)
-            done.append(change)
-            _settle(change.file.path.parent)
+        with _alone(changes[-1].file.path.parent):
+            for change in changes:
+                if File.read(change.file.path, change.file.shown).data != change.file.data:
+                    message = f"{change.file.shown} was changed by somebody else meanwhile; nothing was written"
+                    raise DataError(message, hint="run it again")
+            for change, new in zip(changes, list(staged), strict=True):
+                place = change.file.shown
+                os.replace(new, change.file.path)
+                staged.remove(new)
+                done.append(change)
+                _settle(change.file.path.parent)
     except BaseException as error:
         for change in reversed(done):
             _restore(change)
@@ -118,9 +120,25 @@ def replace_all(changes: Sequence[Change]) -> None:
                 left.unlink()
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else is between comparing and replacing, where the system has locks on folders."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _stage(path: Path, data: bytes, mode: int) -> Path:
     """A finished file beside the one that it is to replace. Nobody else may read it from the first moment on."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name.lstrip('.')}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

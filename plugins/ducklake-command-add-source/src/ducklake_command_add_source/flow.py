@@ -286,8 +286,10 @@ def _connected(cli: Any, draft: Draft, dialog: Dialog | None) -> dict[str, Any]:
             another = dialog.ask_hidden(f"{'.'.join(place)} once more (or nothing, to leave)")
             if not another:
                 raise
-            cli.lake().redactor.add(another)
             draft.secrets[place] = another
+            redactor = cli.lake().redactor
+            for secret in draft.secrets.values():
+                redactor.add(secret)
 
 
 def _settle(draft: Draft, extract: dict[str, Any]) -> None:

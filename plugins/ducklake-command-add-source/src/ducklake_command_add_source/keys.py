@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _CHANGED = re.compile(
-    r"updat|modif|chang|edited|last_?mod|mtime|rowversion"
-    r"|actualiz|cambi|atualiz|alterad|mise_a_jour|(?:^|_)maj(?:$|_)|aktualis|geaend|geänd",
+    r"updat|modif|(?<!ex)(?<!inter)chang|edited|last_?mod|mtime|rowversion"
+    r"|actualiz|(?<!tipo_)(?<!tipo_de_)cambi|atualiz|alterad|mise_a_jour|(?:^|_)maj(?:$|_)|aktualis|geaend|geänd",
     re.IGNORECASE,
 )
 """Names of columns that are set anew with every change of their row."""

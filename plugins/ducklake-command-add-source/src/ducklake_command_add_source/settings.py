@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ducklake_command_add_source.shape import SECRET, Place, Shape
+from ducklake_command_add_source.shape import SECRET, SECRET_WITHIN, Place, Shape
 from ducklake_command_add_source.usage import usage
 
 CORE = ("enabled", "description", "extract")
@@ -50,6 +50,8 @@ def _shows_secret(place: Place, value: Any, shape: Shape) -> bool:
         return any(_shows_secret(place, item, shape) for item in value)
     if value is None or (isinstance(value, str) and _REFERENCE.match(value)):
         return False
+    if place[0] not in CORE and isinstance(value, str) and SECRET_WITHIN.search(value):
+        return True
     known = next((field for field in shape.every() if field.place == place), None)
     return known.secret if known is not None else SECRET.search(place[-1]) is not None
 

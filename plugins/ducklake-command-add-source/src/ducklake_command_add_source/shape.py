@@ -10,8 +10,12 @@ from typing import Any
 Place = tuple[str, ...]
 """Keys that lead to an option: `("connection", "host")`."""
 
-SECRET = re.compile(r"passw|passphrase|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
-"""Names of what is secret, whatever the connector says of it."""
+SECRET = re.compile(
+    r"passw|passphrase|secret|token|credential|api_?key|private_?key|odbc_connect|(?:^|[_-])(?:pwd|pw|pass)(?:$|[_-])", re.IGNORECASE
+)
+"""Names of what is secret, whatever the connector says of it; an ODBC string may hold a password."""
+SECRET_WITHIN = re.compile(r"(?:pwd|passw(?:or)?d)\s*=", re.IGNORECASE)
+"""What a value that is a list of settings says before a secret."""
 
 _SCALARS = ("string", "integer", "number", "boolean")
 

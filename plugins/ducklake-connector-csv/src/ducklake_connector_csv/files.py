@@ -10,7 +10,7 @@ import dataclasses
 import gzip
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
@@ -74,7 +74,7 @@ def transcode(source: Path, target: Path, encoding: str) -> None:
         copy.write(decoder.decode(b"", final=True).encode("utf-8"))
 
 
-def needs_survey(path: Path, delimiter: str, quote: str) -> bool:
+def needs_survey(path: Path, delimiter: str, quote: str, left: Callable[[], bool] = lambda: False) -> bool:
     """Whether a file may have mixed line ends, or lines that end with fields too many (empty ones, which DuckDB drops).
 
     A cheap look: a file without carriage returns, in which no line ends with an empty field, has neither.
@@ -83,6 +83,7 @@ def needs_survey(path: Path, delimiter: str, quote: str) -> bool:
         path: An UTF-8 file.
         delimiter: Between fields.
         quote: Around fields, or empty.
+        left: Whether nobody waits for the answer any more.
     """
     mark, between = delimiter.encode(), quote.encode()
     tails = [mark, *([between * 2] if between else [])]
@@ -90,12 +91,12 @@ def needs_survey(path: Path, delimiter: str, quote: str) -> bool:
     if path.suffix != ".gz" and path.stat().st_size > _PART:
         parts = range(0, path.stat().st_size, _PART)
         with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1, 4)) as pool:
-            if any(pool.map(lambda start: _is_odd(_part(path, start - kept, start + _PART), mark, between), parts)):
+            if any(pool.map(lambda start: not left() and _is_odd(_part(path, start - kept, start + _PART), mark, between), parts)):
                 return True
         return any(_part(path, path.stat().st_size - kept, path.stat().st_size).endswith(tail) for tail in tails)
     end = b""
     with open_bytes(path) as file:
-        while piece := file.read(_PIECE):
+        while not left() and (piece := file.read(_PIECE)):
             if _is_odd(end + piece, mark, between):
                 return True
             end = (end + piece)[-kept:]

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ducklake_connector_csv.relation import reads_back
+
 if TYPE_CHECKING:
     from ducklake.api.engine import EngineSession
 
@@ -118,8 +120,5 @@ def _prove(session: EngineSession, text: str, kinds: Mapping[int, str]) -> dict[
 
 
 def _proof(column: str, kind: str, *, none: str = "false") -> str:
-    same = f"CAST(TRY_CAST({column} AS {kind}) AS VARCHAR) IS NOT DISTINCT FROM {column}"
-    if kind in ("DATE", "TIMESTAMP", "DOUBLE"):
-        # 'infinity' reads back too, and is no date.
-        return f"coalesce(bool_and({same} AND ({column} IS NULL OR isfinite(TRY_CAST({column} AS {kind})))), {none})"
-    return f"coalesce(bool_and({same}), {none})"
+    same = reads_back(column, f"TRY_CAST({column} AS {kind})", kind)
+    return f"coalesce(bool_and(coalesce({same}, {column} IS NULL)), {none})"

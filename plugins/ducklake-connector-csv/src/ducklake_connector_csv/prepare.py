@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import threading
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -53,6 +54,7 @@ class Looks:
         self._layout = layout
         self._begun: dict[Path, Future[bool]] = {}
         self._pool = ThreadPoolExecutor(1)
+        self._left = threading.Event()
 
     def begin(self, path: Path) -> None:
         """Begin with a file; small ones can wait.
@@ -61,7 +63,7 @@ class Looks:
             path: An UTF-8 file.
         """
         if path.stat().st_size >= _LARGE:
-            self._begun[path] = self._pool.submit(needs_survey, path, self._layout.delimiter, self._layout.quote)
+            self._begun[path] = self._pool.submit(needs_survey, path, self._layout.delimiter, self._layout.quote, self._left.is_set)
 
     def needs_survey(self, path: Path) -> bool:
         """What the look has shown.
@@ -73,7 +75,8 @@ class Looks:
         return begun.result() if begun else needs_survey(path, self._layout.delimiter, self._layout.quote)
 
     def close(self) -> None:
-        """Wait for what is running still, and forget the rest."""
+        """Let go of what is running still, and forget the rest."""
+        self._left.set()
         self._pool.shutdown(cancel_futures=True)
 
 

@@ -117,13 +117,23 @@ def _checked(column: int, tried: Mapping[int, tuple[str, bool]]) -> str:
 
 def _clear(at: int, kind: str) -> str:
     """A condition that is quickly seen, and enough: the text is the one that the value has, or NULL."""
-    text, value = f"c{at}", f"t{at}"
+    return f"{reads_back(f'c{at}', f't{at}', kind)} OR c{at} IS NULL"
+
+
+def reads_back(text: str, value: str, kind: str) -> str:
+    """A condition on text that is not NULL: its value has this text, and no other would do as well.
+
+    Args:
+        text: An SQL expression of type VARCHAR.
+        value: One of the text tried to be cast.
+        kind: The type.
+    """
     same = f"CAST({value} AS VARCHAR) = {text}"
     if kind == "TIME":
         same += f" AND {text} < '24'"  # 24:00:00 reads back too
     elif kind in ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "DOUBLE"):
         same += f" AND isfinite({value})"
-    return f"{same} OR {text} IS NULL"
+    return same
 
 
 def _fitting(at: int, kind: str, declared: bool) -> str:

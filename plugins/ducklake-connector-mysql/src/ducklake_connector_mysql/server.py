@@ -133,7 +133,7 @@ class Server:
         password = options.password.get_secret_value() if options.password else ""
         where: dict[str, Any] = {"unix_socket": options.host} if options.host.startswith("/") else {"host": options.host}
         timeout = min(connect_timeout or options.connect_timeout, options.connect_timeout)
-        connection = pymysql.connect(
+        connection: Any = pymysql.connect(
             **where,
             port=port,
             user=options.user,
@@ -152,9 +152,11 @@ class Server:
             return connection
         try:
             line = socket.create_connection((address, port), timeout)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.connect(line)  # the certificate is that of `host`
-            line.settimeout(None)
+            connection._sock.settimeout(None)
         except (pymysql.MySQLError, OSError):
+            connection._force_close()
             if failure := self._endpoint.failure(place):
                 raise failure from None
             raise

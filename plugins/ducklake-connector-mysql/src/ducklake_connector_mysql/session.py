@@ -72,8 +72,11 @@ class MySqlSession(Session):
         self._server = server
         self._open = ExitStack()
         self._running: dict[str, Any] = {}
-        with server.connection(context.source) as connection, server.explained(context.source):
-            self._tables = list_tables(functools.partial(ask, connection), self._database)
+        with ExitStack() as failed:
+            failed.callback(self.close)
+            with server.connection(context.source) as connection, server.explained(context.source):
+                self._tables = list_tables(functools.partial(ask, connection), self._database)
+            failed.pop_all()
 
     def tables(self) -> Sequence[SourceTable]:
         """Tables and views as they were when the session was opened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
@@ -64,9 +65,12 @@ class PostgresqlSession(Session):
         self._pool = Pool(connector.options.connection, connector.context)
         self._shared: tuple[Connection, str, Horizon] | None = None
         self._lock = threading.Lock()
-        connection = self._pool.lend(self._source)
-        with explained(self._source):
-            self._tables = list_tables(connection)
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close)
+            connection = self._pool.lend(self._source)
+            with explained(self._source):
+                self._tables = list_tables(connection)
+            failed.pop_all()
         self._named = set(requests)
         self._pool.give_back(connection)
         if unsafe := connector.options.connection.unsafe:

@@ -123,22 +123,18 @@ class BaseSqlConnector(Connector[OptionsT]):
         """
         from ducklake_connector_sql.errors import explained
 
-        endpoint = self.endpoint()
-        with explained(place, self.secrets(), connecting=True):
-            engine = self._engine(endpoint.address(place) if endpoint else None)
-        try:
-            with explained(place, self.secrets(), connecting=True):
-                connection = _connected(engine, endpoint, place)
-            with connection:
-                with explained(place, self.secrets(), connecting=True):
-                    self.prepare(connection)
-                    if snapshot:
-                        self.begin(connection)
-                yield connection
-        finally:
-            engine.dispose()
+        with contextlib.ExitStack() as stack:
+            endpoint = self.endpoint()
             if endpoint is not None:
-                endpoint.close()
+                stack.callback(endpoint.close)
+            with explained(place, self.secrets(), connecting=True):
+                engine = self._engine(endpoint.address(place) if endpoint else None)
+                stack.callback(engine.dispose)
+                connection = stack.enter_context(_connected(engine, endpoint, place))
+                self.prepare(connection)
+                if snapshot:
+                    self.begin(connection)
+            yield connection
 
     def endpoint(self) -> Endpoint | None:
         """The tunnel through which the database is reached; None where there is none."""

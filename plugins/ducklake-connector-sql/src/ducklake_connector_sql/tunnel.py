@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import logging
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 
     from ducklake.api.connector import ConnectorContext
 
+_LOG = "ducklake.ssh"
 _PIECE = 128 * 1024
 _KEEPALIVE = 30
 """Seconds between signs of life, so that nothing on the way forgets a connection on which a long query is awaited."""
+_SILENCE = 120
+"""Seconds after which a way that does not answer any more counts as lost."""
 _HINT = "check connection.ssh of the source in config/sources.yaml"
 
 
@@ -85,6 +90,7 @@ class Endpoint:
         if self._ssh is None:
             return self._target
         with self._lock:
+            self._failure = None
             transport = self._client.get_transport() if self._client else None
             if self._listener is None or transport is None or not transport.is_active():
                 self._close()
@@ -117,12 +123,16 @@ class Endpoint:
             client.close()
 
     def _open(self, ssh: SshTunnel, place: str) -> None:
-        client = self._connect(ssh, place)
+        client = self._client = self._connect(ssh, place)
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(_KEEPALIVE)
-        listener = socket.create_server(("127.0.0.1", 0))
-        self._client, self._listener = client, listener
+        if hasattr(socket, "TCP_USER_TIMEOUT") and isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE * 1000)
+        try:
+            listener = self._listener = socket.create_server(("127.0.0.1", 0))
+        except OSError as error:
+            raise SourceError(f"{place}: no port for the tunnel: {_told(error)}", retryable=True) from error
         threading.Thread(target=self._serve, args=(listener, transport), daemon=True, name=f"ssh {self._context.source}").start()
 
     def _connect(self, ssh: SshTunnel, place: str) -> paramiko.SSHClient:
@@ -133,13 +143,13 @@ class Endpoint:
                 f"{place}: connection.ssh needs paramiko, which is not installed", hint="pip install 'ducklake-connector-sql[ssh]'"
             ) from error
         client = paramiko.SSHClient()
+        client.set_log_channel(_quiet())
         where = f"the SSH server {ssh.host}:{ssh.port}"
-        if ssh.host_key is None:
-            known = self._file(ssh.known_hosts, "known_hosts")
-            client.load_system_host_keys(str(known) if known else None)
-        key = self._file(ssh.key, "key")
+        known, key = self._file(ssh.known_hosts, "known_hosts"), self._file(ssh.key, "key")
         client.set_missing_host_key_policy(_expecting(ssh.host_key, f"{place}: {where}"))
         try:
+            if ssh.host_key is None:
+                client.load_system_host_keys(str(known) if known else None)
             client.connect(
                 ssh.host,
                 ssh.port,
@@ -165,7 +175,7 @@ class Endpoint:
         except (paramiko.AuthenticationException, paramiko.PasswordRequiredException) as error:
             client.close()
             raise SourceError(f"{place}: {where} refuses the user {ssh.user!r}: {_told(error)}", hint=_HINT) from None
-        except (paramiko.SSHException, OSError, ValueError) as error:
+        except Exception as error:  # EOFError where it hangs up, what its libraries make of a broken key or file, ...
             client.close()
             passing = not isinstance(error, socket.gaierror | ValueError)
             raise SourceError(f"{place}: cannot reach {where}: {_told(error)}", retryable=passing, hint=_HINT) from None
@@ -185,9 +195,11 @@ class Endpoint:
         while True:
             try:
                 inner, peer = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(inner, peer, transport), daemon=True).start()
+                threading.Thread(target=self._carry, args=(inner, peer, transport), daemon=True).start()
+            except (OSError, RuntimeError):
+                if listener is not self._listener:
+                    return
+                time.sleep(0.1)  # out of files or threads for the moment
 
     def _carry(self, inner: socket.socket, peer: tuple[str, int], transport: paramiko.Transport) -> None:
         with inner:
@@ -197,6 +209,7 @@ class Endpoint:
                 host, port = self._target
                 self._failure = f"the SSH server cannot reach {host}:{port}: {_told(error)}"
                 return
+            self._failure = None
             inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with contextlib.closing(outer):
                 back = threading.Thread(target=_copy, args=(outer, inner), daemon=True)
@@ -206,16 +219,18 @@ class Endpoint:
 
 
 def _copy(source: Any, target: Any) -> None:
-    """Copy bytes until their source ends, then say so to the target; a target that is gone ends the source."""
+    """Copy bytes until their source ends, then say so to the target; after an error both ends are closed, so that nobody waits."""
     try:
         while piece := source.recv(_PIECE):
             target.sendall(piece)
         target.shutdown(socket.SHUT_WR)
-    except (OSError, EOFError):
-        with contextlib.suppress(OSError, EOFError):
-            source.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError, EOFError):
-            target.shutdown(socket.SHUT_RDWR)
+    except Exception:  # of sockets, or whatever the SSH layer raises where keys are exchanged anew in vain
+        for end in (source, target):
+            with contextlib.suppress(Exception):
+                if isinstance(end, socket.socket):
+                    end.shutdown(socket.SHUT_RDWR)
+                else:
+                    end.close()
 
 
 def fingerprint(key: paramiko.PKey) -> str:
@@ -247,6 +262,12 @@ def _expecting(expected: str | None, where: str) -> Any:
                 )
 
     return Policy()
+
+
+def _quiet() -> str:
+    """The channel to which Paramiko tells what it raises as well."""
+    logging.getLogger(_LOG).setLevel(logging.CRITICAL)
+    return _LOG
 
 
 def _plain(secret: SecretStr | None) -> str | None:

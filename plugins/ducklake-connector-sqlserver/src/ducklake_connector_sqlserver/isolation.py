@@ -7,7 +7,7 @@ import dataclasses
 from ducklake_connector_sqlserver.declared import Ask
 
 STATE = """
-SELECT CAST(snapshot_isolation_state AS int), CAST(is_read_committed_snapshot_on AS int) FROM sys.databases WHERE database_id = DB_ID()
+SELECT CAST(snapshot_isolation_state AS int), CAST(is_read_committed_snapshot_on AS int) FROM sys.databases WHERE name = DB_NAME()
 """
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL SNAPSHOT"
 _ALLOW = "ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON gives all of it one snapshot"
@@ -47,7 +47,7 @@ def isolation_of(ask: Ask) -> Isolation:
     Args:
         ask: Runs statements in the database.
     """
-    ((snapshot, versions),) = ask(STATE)
+    snapshot, versions = next(iter(ask(STATE)), (0, 0))
     if snapshot == 1:  # 2 and 3: an ALTER DATABASE is under way
         return Isolation((_SNAPSHOT,), (_SNAPSHOT, "BEGIN TRANSACTION"))
     return Isolation((), (), _STATEMENT if versions else _COMMITTED)

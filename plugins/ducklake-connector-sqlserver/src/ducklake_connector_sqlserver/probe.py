@@ -25,14 +25,14 @@ REPLICA = "SELECT CASE WHEN CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') 
 # Transactions of all databases of the server count: one that is at work elsewhere may still write here. Those that only read, those of
 # the system, and those of this source, which never write, do not. When they began stands there in the server's own zone.
 OLDEST = """
-SELECT CONVERT(varchar(27), DATEADD(minute, -DATEPART(tz, SYSDATETIMEOFFSET()), CAST(MIN(a.transaction_begin_time) AS datetime2(7))), 121),
-       DATEPART(tz, SYSDATETIMEOFFSET())
+SELECT CONVERT(varchar(27), DATEADD(minute, -DATEPART(tz, SYSDATETIMEOFFSET()), CAST(MIN(a.transaction_begin_time) AS datetime2(7))), 121)
 FROM sys.dm_tran_active_transactions AS a
 LEFT JOIN sys.dm_tran_session_transactions AS s ON s.transaction_id = a.transaction_id
 LEFT JOIN sys.dm_exec_sessions AS e ON e.session_id = s.session_id
 WHERE a.transaction_type IN (1, 4) AND COALESCE(s.session_id, 0) <> @@SPID AND COALESCE(e.program_name, N'') <> {application}
 """
-_ZONE_CHANGE = dt.timedelta(hours=1)
+_EARLIER = dt.timedelta(hours=1, seconds=1)
+"""By so much a transaction may have begun before what is told: clocks that were put back in autumn, and times rounded up."""
 
 
 @dataclasses.dataclass
@@ -46,6 +46,7 @@ class SqlServerKeyProbe(KeyProbe):
         application: By which the server lists the connections of this source.
         refused: Whether an error says that a right lacks.
         first: Remarks for the first extraction.
+        own: Whether the column is of a table of this database, so that its row versions are numbers of this database's counter.
     """
 
     ask: Ask
@@ -54,6 +55,7 @@ class SqlServerKeyProbe(KeyProbe):
     application: str
     refused: Callable[[BaseException], bool]
     first: Sequence[str] = ()
+    own: bool = True
 
     def clock(self) -> dt.datetime:
         """The server's clock, in UTC."""
@@ -97,7 +99,7 @@ class SqlServerKeyProbe(KeyProbe):
         if self._by_version:
             return Horizon(probe.clock, quiet=True)
         try:
-            oldest, offset = self.ask(OLDEST.format(application=text(self.application)))[0]
+            ((oldest,),) = self.ask(OLDEST.format(application=text(self.application)))
         except Exception as error:
             if not self.refused(error):
                 raise
@@ -108,8 +110,7 @@ class SqlServerKeyProbe(KeyProbe):
         if oldest is None:
             return Horizon(now, quiet=True)
         began = dt.datetime.fromisoformat(oldest).replace(tzinfo=dt.UTC)
-        # Where clocks are put back in autumn, a begin before that looks an hour later than it was.
-        since = min(now, began - (_ZONE_CHANGE if offset else dt.timedelta(0)))
+        since = min(now, began - _EARLIER)
         minutes = int((now - began).total_seconds() // 60)
         note = f"a transaction has been open for {minutes} minutes: what came since is read again until it ends"
         return Horizon(since, note=note if now - began > IDLE else None, urgent=True)
@@ -162,7 +163,7 @@ class SqlServerKeyProbe(KeyProbe):
 
     @property
     def _by_version(self) -> bool:
-        return self.column.kind in ("timestamp", "rowversion")
+        return self.own and self.column.kind in ("timestamp", "rowversion")
 
     def _ordinary(self, kind: KeyKind, now: dt.datetime) -> list[str]:
         """That a time is not beyond the server's clock, and that there is a key."""

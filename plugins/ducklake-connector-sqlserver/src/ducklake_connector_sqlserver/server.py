@@ -134,8 +134,9 @@ class Server:
         return found is not None and found.native in self.dialect.rules.rights
 
     def _open(self, kind: type[Channel], place: str, timeout: int) -> Channel:
+        words = self.connection_string(place)
         try:
-            return kind(self.connection_string(place), timeout, place)
+            return kind(words, timeout, place)
         except (ImportError, OSError) as error:
             raise drivers.manager_missing(error) from error
         except Exception:

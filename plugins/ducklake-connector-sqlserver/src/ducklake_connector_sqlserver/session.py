@@ -90,8 +90,11 @@ class SqlServerSession(Session):
         self._dialect = server.dialect
         self._open = ExitStack()
         self._running: dict[str, Line] = {}
-        with server.line(context.source) as line, server.explained(context.source):
-            self._tables = self._dialect.tables(line.channel.ask)
+        with ExitStack() as failed:
+            failed.callback(self.close)
+            with server.line(context.source) as line, server.explained(context.source):
+                self._tables = self._dialect.tables(line.channel.ask)
+            failed.pop_all()
 
     def tables(self) -> Sequence[SourceTable]:
         """Tables and views as they were when the session was opened; `schema.table` outside the default schema."""
@@ -266,7 +269,8 @@ class SqlServerSession(Session):
         notes = []
         if named and not self._dialect.indexed(ask, self._tables[request.table], name):
             notes.append(f"no index begins with the key column {name!r}: every increment scans the whole table")
-        return self._dialect.probe(ask, planned.source, column, self._server.application, self._server.refused, notes)
+        own = request.query is None and self._tables[request.table].kind == "table"
+        return self._dialect.probe(ask, planned.source, column, self._server.application, self._server.refused, notes, own)
 
     def _ordered(self, planned: Planned, name: str) -> bool:
         """Whether the server orders keys as the lake does what has landed of them; texts of `datetime2` are of one length."""

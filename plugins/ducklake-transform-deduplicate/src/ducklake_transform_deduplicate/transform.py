@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ducklake.api import OptionError, Options, Probe, Relation, Schema, Transform, TransformContext
 from ducklake.api.sql import columns, quote, quote_path
+from ducklake.api.tables import METADATA_COLUMNS
 
 NEWEST_FIRST = "_ingestion_timestamp"
 REPEATED = "__repeated"
@@ -90,8 +91,10 @@ class Deduplicate(Transform[DeduplicateOptions]):
         wanted = self._wanted(schema)
         named = {name for name, _ in wanted}
         rest = [name for name in schema.names if name not in named and name not in keys]
-        tie = [f"hash({columns(rest)})"] if rest else []
-        return ", ".join([*(quote(name) + direction for name, direction in wanted), *tie])
+        # Apart from the metadata, which is another at each extraction: rows that have not changed give the same row again.
+        groups = [[name for name in rest if (name in METADATA_COLUMNS) == meta] for meta in (False, True)]
+        ties = [f"hash({columns(group)})" for group in groups if group]
+        return ", ".join([*(quote(name) + direction for name, direction in wanted), *ties])
 
     def _wanted(self, schema: Schema) -> list[tuple[str, str]]:
         """The columns of `order_by`, each with what stands behind it in SQL."""
