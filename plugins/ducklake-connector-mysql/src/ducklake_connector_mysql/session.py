@@ -232,6 +232,8 @@ class MySqlSession(Session):
         notes += [plan.note for plan in plans if plan.note]
         if not transactional:
             notes.append(f"its engine {engine} knows no snapshots: the table was locked against changes while it was read")
+            if request.verify == "full":
+                notes.append("verify: full compares only the count, since checksums would be of another moment")
         return Planned(source, declared, plans, engine, transactional, tuple(notes))
 
     def _look(self, connection: Any, request: ExtractRequest, place: str) -> Step:
