@@ -60,12 +60,12 @@ def read(way: str, url: str, name: str) -> None:
     begun = time.perf_counter()
     if way == "bare":
         schema = pa.schema([pa.field(f"c{at}", kind) for at, kind in enumerate(kinds)])
-        reader = connect(server.connection_string()).read_arrow_batches(
+        reader = connect(server.connection_string("erp.t")).read_arrow_batches(
             statement, request.batch_size, max_bytes_per_batch=None, schema=schema, payload_text_encoding=TextEncoding.UTF16
         )
         rows = sum(batch.num_rows for batch in reader)
     elif way == "channel":
-        channel = ArrowChannel(server.connection_string(), 10, "erp.t")
+        channel = ArrowChannel(server.connection_string("erp.t"), 10, "erp.t")
         wires = [Wire(kind, 40 if kind == pa.string() else None) for kind in kinds]
         rows = sum(batch.num_rows for batch in channel.batches(statement, wires, request.batch_size, request.batch_bytes))
         channel.close()

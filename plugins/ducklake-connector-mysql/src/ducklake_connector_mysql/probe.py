@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,20 @@ _CLOCK = "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)"
 
 # The server tells when transactions began in its own zone, in whole seconds. Where the hour occurs twice, the earlier one counts.
 _OLDEST = """
-    SELECT CAST(LEAST(CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00'),
-                      MIN(trx_started) - INTERVAL TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
-                                                                CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')) SECOND) AS CHAR)
-    FROM information_schema.INNODB_TRX
-    WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_is_read_only = 0
+    SELECT CAST(LEAST(CONVERT_TZ(began, 'SYSTEM', '+00:00'),
+                      began - INTERVAL TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(),
+                                                     CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')) SECOND) AS CHAR),
+           own
+    FROM (
+        SELECT MIN(CASE WHEN trx_mysql_thread_id <> CONNECTION_ID() AND trx_is_read_only = 0 THEN trx_started END) AS began,
+               COALESCE(SUM(trx_mysql_thread_id = CONNECTION_ID()), 0) AS own
+        FROM information_schema.INNODB_TRX
+    ) AS seen
 """
+_OWN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+_STALE = 0.11
+"""Seconds after which InnoDB looks anew: it shows what it saw last as long as somebody has asked within a tenth of a second."""
+_LOOKS = 40
 _REPLICA = "SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND COMMAND <> 'Daemon' LIMIT 1"
 _INDEXED = """
     SELECT 1 FROM information_schema.STATISTICS
@@ -94,7 +103,8 @@ class MySqlKeyProbe(KeyProbe):
         if self._engine not in (None, "InnoDB"):
             return Horizon(probe.clock - span, note=f"its engine {self._engine} is not InnoDB, so open transactions are not seen: {late}")
         try:
-            oldest, replica = self._query(_OLDEST, ())[0][0], self._query(_REPLICA, ())
+            oldest, seen = self._oldest()
+            replica = self._query(_REPLICA, ())
         except pymysql.MySQLError as error:
             if error.args[0] not in _REFUSED:
                 raise
@@ -102,6 +112,8 @@ class MySqlKeyProbe(KeyProbe):
             return Horizon(probe.clock - span, note=note)
         if replica:
             return Horizon(probe.clock - span, note=f"the server is a replica, open transactions of its primary are not seen: {late}")
+        if not seen:
+            return Horizon(probe.clock - span, note=f"somebody asks INNODB_TRX so often that it shows nothing new: {late}")
         now = self.clock()
         if oldest is None:
             return Horizon(now, quiet=True)
@@ -109,6 +121,19 @@ class MySqlKeyProbe(KeyProbe):
         minutes = int((now - since).total_seconds() // 60)
         note = f"a transaction has been open for {minutes} minutes: what came since is read again until it ends"
         return Horizon(since, note=note if now - since > IDLE else None, urgent=True)
+
+    def _oldest(self) -> tuple[str | None, bool]:
+        """When the oldest open transaction began, and whether what the server showed was of now: our own transaction is in it."""
+        self._query(_OWN, ())
+        try:
+            for _ in range(_LOOKS):
+                oldest, own = self._query(_OLDEST, ())[0]
+                if int(own):
+                    return oldest, True
+                time.sleep(_STALE)
+            return None, False
+        finally:
+            self._query("COMMIT", ())
 
     def reaches(self, kind: KeyKind, text: str) -> bool:
         """Whether some row has a key at or above one; see `KeyProbe.reaches`.
