@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +13,7 @@ import pytest
 from ducklake.errors import DataError, SourceError
 from ducklake.testing import read_table
 from ducklake.testing.project import environment
+from ducklake.testing.proxy import cutting
 from ducklake_connector_mysql.options import MySqlOptions
 
 BIG = "CREATE VIEW big AS SELECT seq AS id, REPEAT(MD5(seq), 20) AS t FROM seq_1_to_40000"
@@ -188,42 +185,6 @@ def test_a_statement_that_is_killed_in_mid_stream_is_an_error_that_passes(databa
         with pytest.raises(SourceError, match="interrupted") as caught:
             list(stream)
     assert caught.value.retryable
-
-
-@contextlib.contextmanager
-def cutting(host: str, port: int, cuts: int, after: int) -> Iterator[int]:
-    """A proxy that cuts the first connections that carry more than `after` bytes; yields its port."""
-    left = [cuts]
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def pump(one: socket.socket, other: socket.socket, counted: bool) -> None:
-        total = 0
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                total += len(data)
-                if counted and total > after and left[0]:
-                    left[0] -= 1
-                    break
-                other.sendall(data)
-        # Closed, not only shut down: a server that still writes has to be told that nobody reads.
-        for end in (one, other):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                server = socket.create_connection((host, port))
-                threading.Thread(target=pump, args=(client, server, False), daemon=True).start()
-                threading.Thread(target=pump, args=(server, client, True), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.close()
 
 
 def test_a_cut_connection_lands_nothing_and_is_begun_again(database, lake_of):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 
@@ -10,6 +9,7 @@ import pytest
 
 from ducklake.api import ExtractRequest
 from ducklake.errors import DataError, SourceError
+from ducklake.testing.proxy import cutting
 
 SECRET = "geheim-4711"
 
@@ -99,52 +99,12 @@ def test_the_connection_is_tested_before_anything_is_extracted(database, reader)
     database.lake(database="no_such_database").fails(4, "test-connection", "erp")
 
 
-class Proxy:
-    """Passes bytes on to a server, and cuts its first connections after so many bytes of answer."""
-
-    def __init__(self, host, port, cuts, after):
-        self._target, self._cuts, self._after = (host, port), cuts, after
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self._target)
-            threading.Thread(target=self._pass_on, args=(client, server, None), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(server, client, self._after), daemon=True).start()
-
-    def _pass_on(self, source, target, limit):
-        seen = 0
-        try:
-            while data := source.recv(65536):
-                seen += len(data)
-                if limit is not None and seen > limit and self._cuts > 0:
-                    self._cuts -= 1
-                    break
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)  # closing alone does not reach a thread that waits for more
-            end.close()
-
-    def close(self):
-        self._listener.close()
-
-
 @pytest.mark.parametrize("cuts", [1, 99])
 def test_a_connection_cut_in_mid_stream_lands_nothing_and_is_tried_again(database, cuts):
     database.execute("CREATE TABLE t (id int, v text)", "INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n")
-    proxy = Proxy(database.fields["host"], database.fields["port"] or 5432, cuts, 3_000_000)
-    lake = database.lake(extract={"retries": 1}, host="127.0.0.1", port=proxy.port)
-    (result,) = lake.lake.extract("erp").results
-    proxy.close()
+    with cutting(database.fields["host"], database.fields["port"] or 5432, cuts, after=3_000_000) as port:
+        lake = database.lake(extract={"retries": 1}, host="127.0.0.1", port=port)
+        (result,) = lake.lake.extract("erp").results
     raw = list((lake.path / "data").glob("raw/**/*.parquet"))
     if cuts == 1:
         assert (result.status, result.rows, len(raw)) == ("success", 20000, 1)

@@ -7,11 +7,9 @@ import datetime as dt
 import decimal
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +20,7 @@ from ducklake.errors import DataError, SourceError
 from ducklake.testing import read_table
 from ducklake.testing.memory import peak_growth
 from ducklake.testing.project import environment
+from ducklake.testing.proxy import cutting
 from ducklake_connector_sqlserver.odbc import ArrowChannel, Interrupted, RowChannel, TooLong, Wire, diagnostic_of
 from ducklake_connector_sqlserver.session import SqlServerSession
 
@@ -308,41 +307,6 @@ def test_a_connection_that_is_ended_is_an_error_that_passes(database, session, m
     with pytest.raises(SourceError, match=r"erp\.big: ") as caught:
         list(stream)
     assert caught.value.retryable
-
-
-@contextlib.contextmanager
-def cutting(host: str, port: int, cuts: int, after: int) -> Iterator[int]:
-    """A proxy that cuts the first connections that carry more than `after` bytes; yields its port."""
-    left = [cuts]
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def pump(one: socket.socket, other: socket.socket, counted: bool) -> None:
-        total = 0
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                total += len(data)
-                if counted and total > after and left[0]:
-                    left[0] -= 1
-                    break
-                other.sendall(data)
-        for end in (one, other):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                server = socket.create_connection((host, port))
-                threading.Thread(target=pump, args=(client, server, False), daemon=True).start()
-                threading.Thread(target=pump, args=(server, client, True), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.close()
 
 
 def test_a_cut_connection_lands_nothing_and_is_begun_again(database, lake_of, over):
