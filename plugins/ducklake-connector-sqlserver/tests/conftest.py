@@ -125,14 +125,7 @@ class SqlServerDatabase:
 
         options = SqlServerConnection(**self.options)
         driver = drivers.choose("test", None, drivers.installed())
-        connection = pyodbc.connect(drivers.joined(drivers.fields_of(options, driver, "test")), autocommit=True)
-        try:
-            cursor = connection.cursor()
-            for statement in statements:
-                cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-        finally:
-            connection.close()
+        return OVER.run(pyodbc.connect(drivers.joined(drivers.fields_of(options, driver, "test")), autocommit=True), statements)
 
 
 @pytest.fixture

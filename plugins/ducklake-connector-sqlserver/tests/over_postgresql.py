@@ -190,6 +190,17 @@ class PostgresqlOverOdbc(SqlServerConnector):
         return OverPostgresql(self.options.connection, self.context, PostgresqlDialect())
 
 
+def run(connection, statements):
+    """Run statements on a connection, close it, and return the rows of the last one."""
+    try:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+    finally:
+        connection.close()
+
+
 class Database:
     """A database of a test's own, reached over ODBC too."""
 
@@ -210,14 +221,7 @@ class Database:
 
     def execute(self, *statements, **changes):
         """Run statements on one connection and return the rows of the last one."""
-        connection = self.connect(**changes)
-        try:
-            cursor = connection.cursor()
-            for statement in statements:
-                cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-        finally:
-            connection.close()
+        return run(self.connect(**changes), statements)
 
     def channel(self, kind=RowChannel, **changes):
         """A bare channel to it."""

@@ -60,7 +60,7 @@ class CsvSession(FilesSession[CsvOptions]):
             relation=reading.relation,
             state=state,
             notes=reading.notes,
-            translate_error=lambda error: self._explained(table, error, reading),
+            translate_error=lambda error: self._explained(table, error, reading.suspects, reading.columns, reading.unproven),
             verify=lambda: self.check_unchanged(table, reading.identities),
         )
 
@@ -189,7 +189,14 @@ class CsvSession(FilesSession[CsvOptions]):
             raise ConfigurationError(message, hint=did_you_mean(unknown[0], names, "columns"))
         return [f"format.types names {name!r}, which is no column here" for name in unknown]
 
-    def _explained(self, table: str, error: EngineError, reading: _Reading | Sequence[Suspect]) -> DataError | None:
+    def _explained(
+        self,
+        table: str,
+        error: EngineError,
+        suspects: Sequence[Suspect],
+        columns: Sequence[tuple[str, str | None]] = (),
+        unproven: Sequence[int] = (),
+    ) -> DataError | None:
         """The error in the files' own terms, if it has any.
 
         Raises:
@@ -197,13 +204,11 @@ class CsvSession(FilesSession[CsvOptions]):
         """
         if error.kind in ("cancelled", "memory"):
             return None
-        if not isinstance(reading, _Reading):
-            return explain(self.place(table), str(error), reading, self.options.format, ())
         misfit = misfitting(str(error))
-        if misfit is not None and misfit in reading.unproven:
-            raise ReadAgain(reading.columns[misfit][0])
-        types = [(name, kind or "VARCHAR") for name, kind in reading.columns]
-        return explain(self.place(table), str(error), reading.suspects, self.options.format, types)
+        if misfit is not None and misfit in unproven:
+            raise ReadAgain(columns[misfit][0])
+        types = [(name, kind or "VARCHAR") for name, kind in columns]
+        return explain(self.place(table), str(error), suspects, self.options.format, types)
 
     def _copy(self) -> Path:
         self._copies += 1

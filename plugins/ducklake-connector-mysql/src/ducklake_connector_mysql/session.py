@@ -24,6 +24,7 @@ from ducklake_connector_mysql.results import columns_of_result
 from ducklake_connector_mysql.server import ask
 from ducklake_connector_sql.proof import prove_count, prove_values
 from ducklake_connector_sql.selection import select_columns
+from ducklake_connector_sql.server import closed_if_it_fails
 from ducklake_connector_sql.steps import Step, begin
 
 if TYPE_CHECKING:
@@ -72,11 +73,8 @@ class MySqlSession(Session):
         self._server = server
         self._open = ExitStack()
         self._running: dict[str, Any] = {}
-        with ExitStack() as failed:
-            failed.callback(self.close)
-            with server.connection(context.source) as connection, server.explained(context.source):
-                self._tables = list_tables(functools.partial(ask, connection), self._database)
-            failed.pop_all()
+        with closed_if_it_fails(self.close), server.connection(context.source) as connection, server.explained(context.source):
+            self._tables = list_tables(functools.partial(ask, connection), self._database)
 
     def tables(self) -> Sequence[SourceTable]:
         """Tables and views as they were when the session was opened."""

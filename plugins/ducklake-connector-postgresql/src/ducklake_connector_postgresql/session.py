@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from ducklake_connector_postgresql.reading import Reading
 from ducklake_connector_postgresql.types import ColumnPlan, key_type, plan_column
 from ducklake_connector_sql.keys import TIME_LOOKBACK, key_among
 from ducklake_connector_sql.selection import select_columns
+from ducklake_connector_sql.server import closed_if_it_fails
 from ducklake_connector_sql.steps import KeyRange, Step, begin
 
 if TYPE_CHECKING:
@@ -65,12 +65,9 @@ class PostgresqlSession(Session):
         self._pool = Pool(connector.options.connection, connector.context)
         self._shared: tuple[Connection, str, Horizon] | None = None
         self._lock = threading.Lock()
-        with contextlib.ExitStack() as failed:
-            failed.callback(self.close)
+        with closed_if_it_fails(self.close), explained(self._source):
             connection = self._pool.lend(self._source)
-            with explained(self._source):
-                self._tables = list_tables(connection)
-            failed.pop_all()
+            self._tables = list_tables(connection)
         self._named = set(requests)
         self._pool.give_back(connection)
         if unsafe := connector.options.connection.unsafe:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -75,6 +77,19 @@ class ServerConnection(Options):
         if self.mode == "disable":
             return f"tls: disable: password and rows travel to {self.host} in the clear"
         return f"tls: require: whoever sits between here and {self.host} can pretend to be the server; verify-full checks it"
+
+
+@contextlib.contextmanager
+def closed_if_it_fails(close: Callable[[], None]) -> Iterator[None]:
+    """Close what a block that raises has opened, since nobody gets it then.
+
+    Args:
+        close: Called after an error, an interrupt too.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.callback(close)
+        yield
+        stack.pop_all()
 
 
 def is_local(host: str) -> bool:

@@ -14,6 +14,7 @@ from ducklake.api.tables import SourceTable
 from ducklake.errors import ConfigurationError, DataError, SourceError, did_you_mean
 from ducklake_connector_sql.proof import prove_count
 from ducklake_connector_sql.selection import select_columns
+from ducklake_connector_sql.server import closed_if_it_fails
 from ducklake_connector_sql.steps import Step, begin
 from ducklake_connector_sqlserver.declared import Ask, DeclaredColumn
 from ducklake_connector_sqlserver.odbc import ArrowChannel, Channel, RowChannel, Wire
@@ -90,11 +91,8 @@ class SqlServerSession(Session):
         self._dialect = server.dialect
         self._open = ExitStack()
         self._running: dict[str, Line] = {}
-        with ExitStack() as failed:
-            failed.callback(self.close)
-            with server.line(context.source) as line, server.explained(context.source):
-                self._tables = self._dialect.tables(line.channel.ask)
-            failed.pop_all()
+        with closed_if_it_fails(self.close), server.line(context.source) as line, server.explained(context.source):
+            self._tables = self._dialect.tables(line.channel.ask)
 
     def tables(self) -> Sequence[SourceTable]:
         """Tables and views as they were when the session was opened; `schema.table` outside the default schema."""
@@ -265,11 +263,10 @@ class SqlServerSession(Session):
 
     def _probe(self, ask: Ask, request: ExtractRequest, planned: Planned, name: str, *, first: bool = False) -> SqlServerKeyProbe:
         column = next((plan.column for plan in planned.plans if plan.name == name), planned.plans[0].column)
-        named = first and request.query is None and self._tables[request.table].kind == "table"
-        notes = []
-        if named and not self._dialect.indexed(ask, self._tables[request.table], name):
-            notes.append(f"no index begins with the key column {name!r}: every increment scans the whole table")
         own = request.query is None and self._tables[request.table].kind == "table"
+        notes = []
+        if first and own and not self._dialect.indexed(ask, self._tables[request.table], name):
+            notes.append(f"no index begins with the key column {name!r}: every increment scans the whole table")
         return self._dialect.probe(ask, planned.source, column, self._server.application, self._server.refused, notes, own)
 
     def _ordered(self, planned: Planned, name: str) -> bool:
