@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ducklake.api.connector import Connector
+    from ducklake.api.extraction import ExtractRequest
 
 
 def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Table:
@@ -22,22 +23,27 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
     Raises:
         AssertionError: A batch differs from the schema that the connector has announced.
     """
+    from ducklake.api.extraction import ExtractRequest, ReadAgain
+
+    try:
+        return _read(connector, ExtractRequest(table, **request))
+    except ReadAgain as again:  # as core does
+        return _read(connector, ExtractRequest(table, **{**request, "as_text": frozenset(again.columns)}))
+
+
+def _read(connector: Connector[Any], request: ExtractRequest) -> pa.Table:
     import pyarrow as pa
 
     from ducklake.api.engine import EngineError
-    from ducklake.api.extraction import ExtractRequest, ReadAgain
 
-    with connector.open([table]) as session:
-        extraction = session.extract(ExtractRequest(table, **request))
+    with connector.open([request.table]) as session:
+        extraction = session.extract(request)
         if extraction.relation is not None:
             try:
                 return connector.context.engine.stream(extraction.relation).read_all()
             except (EngineError, pa.ArrowException, OSError) as error:  # the latter two once rows flow
                 failure = error if isinstance(error, EngineError) else EngineError(str(error))
-                try:
-                    better = extraction.translate_error(failure) if extraction.translate_error else None
-                except ReadAgain as again:  # as core does
-                    return read_table(connector, table, **{**request, "as_text": frozenset(again.columns)})
+                better = extraction.translate_error(failure) if extraction.translate_error else None
                 raise better or failure from error
         schema = extraction.schema
 

@@ -24,10 +24,12 @@ class FirstRecord:
     Attributes:
         fields: Its fields.
         skip: Blank lines before it.
+        lines: Lines in all, up to its end.
     """
 
     fields: tuple[str, ...]
     skip: int
+    lines: int
 
 
 def reader(file: io.TextIOBase, layout: CsvFormat) -> _csv.Reader:
@@ -57,8 +59,9 @@ def first_record(path: Path, layout: CsvFormat, encoding: str = "utf-8") -> Firs
     """
     codec = "utf-8-sig" if encoding.startswith("utf-8") else encoding
     with io.TextIOWrapper(open_bytes(path), encoding=codec, newline="") as text:
-        found = next(((skip, record) for skip, record in enumerate(reader(text, layout)) if record), None)
-    return FirstRecord(tuple(found[1]), found[0]) if found else None
+        records = reader(text, layout)
+        found = next(((skip, record) for skip, record in enumerate(records) if record), None)
+    return FirstRecord(tuple(found[1]), found[0], records.line_num) if found else None
 
 
 def column_names(record: FirstRecord, layout: CsvFormat) -> tuple[tuple[str, ...], list[str]]:

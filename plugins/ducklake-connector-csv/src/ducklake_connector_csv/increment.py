@@ -11,7 +11,7 @@ from typing import Any
 from ducklake.errors import DataError
 from ducklake_connector_csv.columns import column_names, first_record
 from ducklake_connector_csv.options import CsvFormat
-from ducklake_connector_csv.prepare import Looks, Prepared, prepare
+from ducklake_connector_csv.prepare import Prepared, prepare
 from ducklake_connector_files.identity import FileIdentity
 from ducklake_connector_files.ledger import Content, Ledger
 
@@ -101,7 +101,7 @@ class Portion:
     start: int = 0
 
 
-def whole(place: str, file: FileIdentity, name: str, layout: CsvFormat, copy: Callable[[], Path], looks: Looks | None = None) -> Portion:
+def whole(place: str, file: FileIdentity, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Portion:
     """All of a file.
 
     Args:
@@ -110,9 +110,8 @@ def whole(place: str, file: FileIdentity, name: str, layout: CsvFormat, copy: Ca
         name: Its name for messages.
         layout: Its format.
         copy: Gives a new path in a private folder.
-        looks: That may have been begun.
     """
-    return Portion(file, name, prepare(place, file.path, name, layout, copy, looks))
+    return Portion(file, name, prepare(place, file.path, name, layout, copy))
 
 
 def appended(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,11 +41,11 @@ class Prepared:
 
     file: ReadableFile
     notes: tuple[str, ...]
-    delimiters: int | None
+    delimiters: int | None = None
 
 
 class Looks:
-    """Cheap looks at large files (`files.needs_survey`), begun before their turn, beside the hashes that the ledger takes.
+    """Cheap looks at large files (`files.needs_survey`), begun before their turn, beside other work.
 
     Args:
         layout: The files' format.
@@ -62,7 +63,7 @@ class Looks:
         Args:
             path: An UTF-8 file.
         """
-        if path.stat().st_size >= _LARGE:
+        if path not in self._begun and path.stat().st_size >= _LARGE:
             self._begun[path] = self._pool.submit(needs_survey, path, self._layout.delimiter, self._layout.quote, self._left.is_set)
 
     def needs_survey(self, path: Path) -> bool:
@@ -80,8 +81,8 @@ class Looks:
         self._pool.shutdown(cancel_futures=True)
 
 
-def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path], looks: Looks | None = None) -> Prepared:
-    """Look at a file, and copy it where DuckDB could not read it as it is.
+def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Prepared:
+    """Find out a file's columns, and copy it where it is in another encoding.
 
     Args:
         place: `source.table` for messages.
@@ -89,13 +90,45 @@ def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable
         name: Its name for messages.
         layout: Its format.
         copy: Gives a new path in a private folder.
-        looks: That may have been begun.
 
     Raises:
         DataError: It is empty, or in another encoding.
     """
+    with _readable(place, path, name, layout):
+        return _prepare(place, path, name, layout, copy)
+
+
+def surveyed(place: str, prepared: Prepared, name: str, layout: CsvFormat, copy: Callable[[], Path], looks: Looks) -> Prepared:
+    """Look through a file for what DuckDB would read wrongly, and copy it where that can be mended.
+
+    Args:
+        place: `source.table` for messages.
+        prepared: Out of `prepare`.
+        name: The file's name for messages.
+        layout: Its format.
+        copy: Gives a new path in a private folder.
+        looks: That may have been begun.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    path = prepared.file.path
+    with _readable(place, path, name, layout):
+        delimiters = None
+        if looks.needs_survey(path):
+            found = survey(path, layout.delimiter, layout.quote)
+            delimiters = found.delimiters
+            if found.mixed:
+                path = copy()
+                with_one_line_end(prepared.file.path, path, layout.quote)
+        file = dataclasses.replace(prepared.file, path=path, longest=longest_line(path))
+        return dataclasses.replace(prepared, file=file, delimiters=delimiters)
+
+
+@contextlib.contextmanager
+def _readable(place: str, path: Path, name: str, layout: CsvFormat) -> Iterator[None]:
     try:
-        return _prepare(place, path, name, layout, copy, looks or Looks(layout))
+        yield
     except UnicodeError as error:
         found = undecodable(place, path, name, layout.encoding)
         raise found or DataError(f"{place}: {name} is not {layout.encoding}: {error}") from error
@@ -105,7 +138,7 @@ def prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable
         raise DataError(f"{place}: cannot read {name}: {error.strerror or error}") from error
 
 
-def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path], looks: Looks) -> Prepared:
+def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callable[[], Path]) -> Prepared:
     if not path.stat().st_size:
         raise DataError(f"{place}: {name} is empty (0 bytes)", hint=_EVEN_WITHOUT_ROWS)
     if not is_utf8(layout.encoding):
@@ -122,20 +155,11 @@ def _prepare(place: str, path: Path, name: str, layout: CsvFormat, copy: Callabl
             f"{place}: {name} has {len(record.fields)} columns, format.names names {len(columns)}",
             hint="name every column, in the order of the file",
         )
-    delimiters = None
-    if looks.needs_survey(path):
-        found = survey(path, layout.delimiter, layout.quote)
-        delimiters = found.delimiters
-        if found.mixed:
-            mended = copy()
-            with_one_line_end(path, mended, layout.quote)
-            path = mended
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         link = copy().with_suffix(path.suffix if path.suffix == ".gz" else ".csv")
         link.symlink_to(path)
         path = link
-    return Prepared(
-        ReadableFile(path, columns, record.skip, layout.header, longest_line(path)), tuple(f"{name}: {note}" for note in notes), delimiters
-    )
+    file = ReadableFile(path, columns, record.skip, layout.header, lines=record.lines if layout.header else 0)
+    return Prepared(file, tuple(f"{name}: {note}" for note in notes))

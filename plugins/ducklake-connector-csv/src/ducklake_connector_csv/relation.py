@@ -27,6 +27,7 @@ class ReadableFile:
         skip: Blank lines before its header.
         header: Whether a line names the columns.
         longest: Bytes of its longest line, if that is more than usual.
+        lines: Lines up to the end of that header.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class ReadableFile:
     skip: int
     header: bool
     longest: int = 0
+    lines: int = 0
 
 
 def as_text(files: Sequence[ReadableFile], layout: CsvFormat, known: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
@@ -61,24 +63,32 @@ def as_text(files: Sequence[ReadableFile], layout: CsvFormat, known: Sequence[st
     return "\nUNION ALL\n".join(selects), tuple(names.values())
 
 
-def typed(text: str, names: Sequence[str], declared: Mapping[str, str], inferred: Mapping[int, str], unproven: Collection[int] = ()) -> str:
+def typed(
+    text: str,
+    names: Sequence[str],
+    declared: Mapping[str, str],
+    inferred: Mapping[int, str],
+    unproven: Collection[int] = (),
+    done: Collection[int] = (),
+) -> str:
     """A SELECT of the columns under their names and with their types.
 
     Declared types are checked value by value, and so are inferred ones that no scan has proven yet. The first of these
     columns carries the checks of all: one CASE a row costs less than one for each column.
 
     Args:
-        text: What `as_text` returned.
+        text: What `as_text` returned, or a SELECT of columns of the same names.
         names: What its columns are called.
         declared: Types by column name, folded.
         inferred: Types by column number.
         unproven: Those inferred columns that may hold a value that is no such type.
+        done: Columns that have their type already.
     """
     tried: dict[int, tuple[str, bool]] = {}
     expressions = []
     for at, name in enumerate(names):
         kind = declared.get(name.casefold())
-        if kind and kind != "VARCHAR":
+        if kind and kind != "VARCHAR" and at not in done:
             tried[at] = kind, True
         elif not kind and at in inferred and at in unproven:
             tried[at] = inferred[at], False

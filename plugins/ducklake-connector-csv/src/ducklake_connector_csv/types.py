@@ -28,6 +28,7 @@ _PLAIN = ("BOOLEAN", *_INTEGERS, "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP",
 _DAY = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}"
 _CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
 _NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+_SCIENTIFIC = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE]([+-]?[0-9]{1,4})\s*"
 _NO_NUMBER = r"\s*(nan|[+-]?inf(inity)?)\s*"
 _ZONE = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 
@@ -74,7 +75,25 @@ def fits(text: str, kind: str) -> str:
     shape = _shape(kind)
     if shape is None:
         return f"{cast} IS NOT NULL"
-    return f"({cast} IS NOT NULL AND regexp_full_match({text}, {literal(shape)}))"
+    formed = f"regexp_full_match({text}, {literal(shape)})"
+    if match := re.fullmatch(r"DECIMAL\([0-9]+,([0-9]+)\)", kind):
+        formed = f"({formed} OR {_scientific(text, cast, int(match[1]))})"
+    return f"({cast} IS NOT NULL AND {formed})"
+
+
+def _scientific(text: str, cast: str, scale: int) -> str:
+    """A condition on text: it has an exponent, and no digit but zero stands further behind the point than `scale`.
+
+    DuckDB makes 0.0 of `'0.0000520e7'::DECIMAL(2,1)`, so the size of the value is looked at as well.
+    """
+    near = f"abs(CAST({cast} AS DOUBLE) - CAST({text} AS DOUBLE)) <= 1e-9 * abs(CAST({text} AS DOUBLE))"
+    mantissa = f"regexp_extract({text}, {literal(_SCIENTIFIC)}, 1)"
+    exponent = f"CAST(regexp_extract({text}, {literal(_SCIENTIFIC)}, 2) AS INTEGER)"
+    behind = f"length(regexp_extract({mantissa}, '[.]([0-9]*)', 1))"
+    digits = f"regexp_replace({mantissa}, '[^0-9]', '', 'g')"
+    zeros = f"(length({digits}) - length(rtrim({digits}, '0')))"
+    exact = f"{behind} - {exponent} - {zeros} <= {scale} OR ltrim({digits}, '0') = ''"
+    return f"CASE WHEN regexp_full_match({text}, {literal(_SCIENTIFIC)}) THEN ({exact}) AND {near} ELSE false END"
 
 
 def _shape(kind: str) -> str | None:
@@ -83,7 +102,7 @@ def _shape(kind: str) -> str | None:
         return r"\s*[+-]?[0-9]+(\.0*)?\s*"
     if match := re.fullmatch(r"DECIMAL\([0-9]+,([0-9]+)\)", kind):
         scale = match[1]
-        return rf"\s*[+-]?([0-9]+(\.[0-9]{{0,{scale}}}0*)?|\.[0-9]{{1,{max(int(scale), 1)}}}0*)\s*"
+        return rf"\s*[+-]?([0-9]+(\.[0-9]{{0,{scale}}}0*)?|\.[0-9]{{0,{scale}}}0*)\s*"
     return {
         "DATE": rf"\s*{_DAY}([ T]00:00(:00(\.0*)?)?)?\s*",
         "TIME": rf"\s*{_CLOCK}\s*",

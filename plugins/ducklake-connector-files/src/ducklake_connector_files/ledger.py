@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 from ducklake_connector_files.identity import FileIdentity
@@ -14,6 +16,7 @@ _SETTLED = 2 * 10**9
 """Nanoseconds after which a further write is sure to have another time of change, also where clocks tick slowly."""
 
 _PIECE = 1 << 20
+_LARGE = 16 << 20
 
 Status = Literal["same", "new", "grown", "changed", "moved"]
 
@@ -55,6 +58,7 @@ class Content:
         landed: Bytes that have landed before, for `grown`.
         whole_lines: Whether these end with a line feed.
         before: The former name, for `moved`.
+        digest: The sha256 that the entry lacks still, where nothing but the entry depends on it.
     """
 
     file: FileIdentity
@@ -64,6 +68,39 @@ class Content:
     landed: int = 0
     whole_lines: bool = False
     before: str | None = None
+    digest: Future[str] | None = None
+
+
+class Digests:
+    """The sha256 of large files, taken by a thread of its own beside other work."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._begun: dict[FileIdentity, Future[str]] = {}
+        self._left = threading.Event()
+
+    def begin(self, file: FileIdentity) -> Future[str]:
+        """Begin with a file, unless that was done before.
+
+        Args:
+            file: As it is now.
+        """
+        if file not in self._begun:
+            self._begun[file] = self._pool.submit(self._digest, file)
+        return self._begun[file]
+
+    def close(self) -> None:
+        """Let go of what is running still, and forget the rest."""
+        self._left.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _digest(self, file: FileIdentity) -> str:
+        digest = hashlib.sha256()
+        piece = memoryview(bytearray(_PIECE))
+        with file.path.open("rb", buffering=0) as content:
+            while (size := content.readinto(piece)) and not self._left.is_set():
+                digest.update(piece[:size])
+        return digest.hexdigest()
 
 
 class Ledger:
@@ -91,11 +128,12 @@ class Ledger:
         """A JSON document of texts."""
         return {name: {key: str(value) for key, value in dataclasses.asdict(entry).items()} for name, entry in self.entries.items()}
 
-    def compare(self, files: Iterable[tuple[FileIdentity, str]]) -> list[Content]:
+    def compare(self, files: Iterable[tuple[FileIdentity, str]], digests: Digests | None = None) -> list[Content]:
         """See which files are new or changed; only those whose size or time differs are read for it.
 
         Args:
             files: Each with the name by which the ledger knows it.
+            digests: Take those that decide nothing, of large files, while the caller goes on.
 
         Raises:
             OSError: A file cannot be read.
@@ -103,13 +141,16 @@ class Ledger:
         here = list(files)
         names = {name for _, name in here}
         gone = {name: entry for name, entry in self.entries.items() if name not in names}
-        return [self._compare(file, name, gone) for file, name in here]
+        return [self._compare(file, name, gone, digests) for file, name in here]
 
-    def _compare(self, file: FileIdentity, name: str, gone: dict[str, Entry]) -> Content:
+    def _compare(self, file: FileIdentity, name: str, gone: dict[str, Entry], digests: Digests | None) -> Content:
         known = self.entries.get(name)
         if known is not None and known.is_untouched(file):
             return Content(file, name, "same", known)
         seen = time.time_ns()
+        alike = any(past.modified == file.modified for past in gone.values())
+        if digests is not None and known is None and not alike and file.size >= _LARGE:
+            return Content(file, name, "new", Entry(file.size, file.modified, "", seen), digest=digests.begin(file))
         prefix, last, whole = _digests(file, known.size if known else 0)
         entry = Entry(file.size, file.modified, whole, seen)
         if known is None:

@@ -1,0 +1,212 @@
+"""The quick way to read files whose columns have declared types: Arrow's reader, which takes a value exactly or not at all.
+
+DuckDB rounds and cuts what does not fit, so behind it each value has to be read back as text; that costs as much as
+reading it. Arrow refuses such values instead. It is less careful than DuckDB about the form of a file, so the bytes are
+looked at before it gets them. Whatever is refused, here or there, is no error yet: the files are read again by DuckDB,
+which takes more, and says what is wrong where something is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ducklake_connector_csv.options import CsvFormat
+from ducklake_connector_csv.relation import ReadableFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PIECE = 2 << 20
+_HEAD = 1 << 20
+_SPARSE = 100
+"""Bytes a quote from which on looking at each quote costs less than Arrow gains."""
+
+_HEXADECIMAL = (b"0x", b"0X")
+"""What Arrow takes for a number in base 16, also where it becomes negative by it."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LIMIT = 2**31 - 2
+"""Bytes of a piece that Arrow reads at once."""
+
+
+class Refused(Exception):
+    """The files have to be read the other way."""
+
+
+def arrow_type(kind: str) -> pa.DataType | None:
+    """The Arrow type to read a column as, where Arrow takes exactly the values that `types.fits` allows, or fewer.
+
+    Args:
+        kind: Out of `types.canonical_type`.
+    """
+    import pyarrow as pa
+
+    if match := re.fullmatch(r"DECIMAL\(([0-9]+),([0-9]+)\)", kind):
+        return pa.decimal128(int(match[1]), int(match[2]))
+    return {
+        "TINYINT": pa.int8(),
+        "SMALLINT": pa.int16(),
+        "INTEGER": pa.int32(),
+        "BIGINT": pa.int64(),
+        "UTINYINT": pa.uint8(),
+        "USMALLINT": pa.uint16(),
+        "UINTEGER": pa.uint32(),
+        "UBIGINT": pa.uint64(),
+        "DATE": pa.date32(),
+    }.get(kind)
+
+
+def suits(file: ReadableFile, layout: CsvFormat) -> bool:
+    """Whether a file is worth trying.
+
+    Args:
+        file: As DuckDB would get it.
+        layout: Its format, in UTF-8.
+    """
+    if file.path.suffix == ".gz" or len(file.columns) < 2 or not (layout.delimiter + layout.quote).isascii():
+        return False
+    if not layout.quote:
+        return True
+    with file.path.open("rb") as content:
+        head = content.read(_HEAD)
+    return head.count(layout.quote.encode()) * _SPARSE <= len(head) or len(head) < _HEAD
+
+
+class StrictReader:
+    """Reads files piece by piece, several at a time.
+
+    Args:
+        files: The files.
+        layout: Their format.
+        names: The table's columns.
+        types: The Arrow type of each; text where none is given.
+    """
+
+    def __init__(self, files: Sequence[ReadableFile], layout: CsvFormat, names: Sequence[str], types: Mapping[int, pa.DataType]) -> None:
+        import pyarrow as pa
+
+        self._files = files
+        self._mark, self._quote = layout.delimiter.encode(), layout.quote.encode()
+        self._layout = layout
+        self._positions = {name.casefold(): at for at, name in enumerate(names)}
+        self._threads = min(os.cpu_count() or 1, 4)
+        self.schema = pa.schema([pa.field(f"c{at}", types.get(at, pa.string())) for at in range(len(names))])
+        begin = re.escape(self._mark + self._quote)
+        self._hexadecimal = {x: re.compile(rb"%s(?<=[%s\n\t ]0%s)" % (x, begin, x)) for x in (b"x", b"X")}
+        self._has_integers = any(pa.types.is_integer(kind) for kind in types.values())
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """The rows.
+
+        Raises:
+            OSError: A file cannot be read.
+            Refused: A value or the form of a file is not beyond doubt.
+        """
+        waiting: deque[Future[pa.RecordBatch]] = deque()
+        pool = ThreadPoolExecutor(self._threads)
+        try:
+            for file in self._files:
+                for piece in self._pieces(file):
+                    waiting.append(pool.submit(self._parsed, file.columns, piece))
+                    if len(waiting) > self._threads:
+                        yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _pieces(self, file: ReadableFile) -> Iterator[bytes]:
+        """The records behind the header, each piece whole records of a form that all readers understand alike."""
+        with file.path.open("rb") as content:
+            for _ in range(file.lines):
+                self._check_ends(content.readline())
+            if not file.lines and content.read(3) != _BYTE_ORDER_MARK:
+                content.seek(0)
+            rest, size = b"", _PIECE
+            while more := content.read(size):
+                rest += more
+                end = self._checked(rest)
+                if end:
+                    if rest[:end].strip(b"\r\n"):
+                        yield rest[:end]
+                    rest, size = rest[end:], _PIECE
+                elif 2 * len(rest) > _LIMIT:
+                    raise Refused
+                else:
+                    size = len(rest)  # one record: doubling keeps the work in proportion
+            if rest.strip(b"\r\n"):
+                # The last record may end without a line's end.
+                if self._checked(rest + b"\n") <= len(rest):
+                    raise Refused
+                yield rest
+
+    def _checked(self, data: bytes) -> int:
+        """Where the last whole record ends, in bytes that begin with one; 0 if none does.
+
+        Raises:
+            Refused: Quotes do not just enclose whole fields there, a line ends with a lone CR, a number is hexadecimal, or
+                a mark stands there that Arrow would skip.
+        """
+        if data.startswith(_BYTE_ORDER_MARK):
+            raise Refused
+        parts = data.split(self._quote) if self._quote else [data]
+        # Every second part stands outside of quotes. The last with a line's end is where the piece ends.
+        last = (len(parts) - 1) // 2 * 2
+        behind = sum(map(len, parts[last + 1 :])) + len(parts) - 1 - last
+        while (found := parts[last].rfind(b"\n")) < 0:
+            if not last:
+                return 0
+            behind += len(parts[last]) + len(parts[last - 1]) + 2
+            last -= 2
+        end = len(data) - behind - len(parts[last]) + found + 1
+        before, after = self._mark + b"\n", self._mark + b"\r\n"
+        if last:
+            if (parts[0] and parts[0][-1] not in before) or parts[last][0] not in after:
+                raise Refused
+            for part in parts[2:last:2]:
+                # An empty one is a doubled quote.
+                if part and (part[-1] not in before or part[0] not in after):
+                    raise Refused
+        self._check_ends(data)
+        if self._has_integers and (data[:2] in _HEXADECIMAL or any(x in data and self._hexadecimal[x].search(data) for x in (b"X", b"x"))):
+            raise Refused
+        return end
+
+    @staticmethod
+    def _check_ends(data: bytes) -> None:
+        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n") + data.endswith(b"\r"):
+            raise Refused
+
+    def _parsed(self, columns: Sequence[str], piece: bytes) -> pa.RecordBatch:
+        import pyarrow as pa
+        import pyarrow.csv
+
+        targets = [self._positions[name.casefold()] for name in columns]
+        names = [f"c{at}" for at in targets]
+        layout = self._layout
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(piece),
+                pyarrow.csv.ReadOptions(use_threads=False, block_size=len(piece) + 1, column_names=names),
+                pyarrow.csv.ParseOptions(delimiter=layout.delimiter, quote_char=layout.quote or False, newlines_in_values=True),
+                pyarrow.csv.ConvertOptions(
+                    column_types={name: self.schema.field(name).type for name in names},
+                    null_values=list(layout.nulls),
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+            (batch,) = table.to_batches()
+            for column in batch.columns:
+                if pa.types.is_decimal(column.type):
+                    column.validate(full=True)  # the reader does not look whether all digits have a place
+        except pa.ArrowInvalid as error:
+            raise Refused from error
+        here = dict(zip(targets, batch.columns, strict=True))
+        arrays = [here[at] if at in here else pa.nulls(batch.num_rows, field.type) for at, field in enumerate(self.schema)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
