@@ -188,3 +188,37 @@ def test_a_column_with_impossible_dates_asks_to_be_read_as_text(database, connec
     with pytest.raises(ReadAgain):
         read_table(connector(), "t", on_invalid={"*": "text"})
     assert read_table(connector(), "t", as_text=frozenset({"d"})).to_pylist() == [{"d": "0000-00-00"}]
+
+
+_OURS = """---TRANSACTION (0x7f68f138c680), ACTIVE 0 sec
+0 lock struct(s), heap size 1128, 0 row lock(s)
+MariaDB thread id 9, OS thread handle 1, query id 19 127.0.0.1 root starting
+SHOW ENGINE INNODB STATUS
+"""
+_IDLE = "---TRANSACTION 421, not started\n0 lock struct(s), heap size 1128, 0 row lock(s)\n"
+_WRITER = "---TRANSACTION 19, ACTIVE 3 sec\n1 lock struct(s), undo log entries 1\nMySQL thread id 10, OS thread handle 2, query id 21 x\n"
+_PREPARED = "---TRANSACTION 23, ACTIVE (PREPARED) 0 sec recovered trx\n1 lock struct(s), undo log entries 1\n"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "alone"),
+    [
+        ([_OURS], True),
+        ([_IDLE, _OURS, _IDLE], True),
+        ([_OURS.replace("MariaDB", "MySQL").replace("(0x7f68f138c680)", "421")], True),
+        ([_OURS, _WRITER], False),
+        ([_WRITER, _OURS], False),
+        ([_OURS, _PREPARED], False),
+        ([_IDLE], False),
+        ([_WRITER.replace("id 10,", "id 99,")], False),
+        ([_WRITER + "INSERT INTO t VALUES ('\n thread id 9,", _OURS], False),
+        ([_OURS, "---TRANSACTION 5, COMMITTED IN MEMORY\n"], False),
+        ([_OURS, "... truncated...\n"], False),
+        ([], False),
+    ],
+)
+def test_what_innodb_reports_of_open_transactions(blocks, alone):
+    from ducklake_connector_mysql.probe import only_one_is_open
+
+    head = "*** (1) TRANSACTION:\nTRANSACTION 7, ACTIVE 1 sec\n------------\nTRANSACTIONS\n------------\nTrx id counter 20\n"
+    assert only_one_is_open(f"{head}LIST OF TRANSACTIONS FOR EACH SESSION:\n{''.join(blocks)}--------\nFILE I/O\n", 9) is alone

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ducklake.api.connector import Connector
-    from ducklake.api.extraction import ExtractRequest
+    from ducklake.api.extraction import Extraction
 
 
 def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Table:
@@ -23,28 +23,17 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
     Raises:
         AssertionError: A batch differs from the schema that the connector has announced.
     """
-    from ducklake.api.extraction import ExtractRequest, ReadAgain
-
-    try:
-        return _read(connector, ExtractRequest(table, **request))
-    except ReadAgain as again:  # as core does
-        return _read(connector, ExtractRequest(table, **{**request, "as_text": frozenset(again.columns)}))
-
-
-def _read(connector: Connector[Any], request: ExtractRequest) -> pa.Table:
     import pyarrow as pa
 
-    from ducklake.api.engine import EngineError
+    from ducklake.api.extraction import ExtractRequest, ReadAgain
 
-    with connector.open([request.table]) as session:
-        extraction = session.extract(request)
+    with connector.open([table]) as session:
+        extraction = session.extract(ExtractRequest(table, **request))
         if extraction.relation is not None:
             try:
-                return connector.context.engine.stream(extraction.relation).read_all()
-            except (EngineError, pa.ArrowException, OSError) as error:  # the latter two once rows flow
-                failure = error if isinstance(error, EngineError) else EngineError(str(error))
-                better = extraction.translate_error(failure) if extraction.translate_error else None
-                raise better or failure from error
+                return _of_relation(connector, extraction)
+            except ReadAgain as again:  # as core does
+                return read_table(connector, table, **{**request, "as_text": frozenset(again.columns)})
         schema = extraction.schema
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -54,3 +43,16 @@ def _read(connector: Connector[Any], request: ExtractRequest) -> pa.Table:
                     yield batch
 
         return pa.Table.from_batches(batches(), schema)
+
+
+def _of_relation(connector: Connector[Any], extraction: Extraction) -> pa.Table:
+    import pyarrow as pa
+
+    from ducklake.api.engine import EngineError
+
+    try:
+        return connector.context.engine.stream(extraction.relation or "").read_all()
+    except (EngineError, pa.ArrowException, OSError) as error:  # the latter two once rows flow
+        failure = error if isinstance(error, EngineError) else EngineError(str(error))
+        better = extraction.translate_error(failure) if extraction.translate_error else None
+        raise better or failure from error

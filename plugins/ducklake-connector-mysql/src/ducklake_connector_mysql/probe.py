@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -35,6 +36,10 @@ _OLDEST = """
     ) AS seen
 """
 _OWN = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+_CUT = "... truncated..."
+"""Stands in InnoDB's report in place of transactions, where there are too many."""
+_CONNECTION = re.compile(r"^(?:MySQL|MariaDB) thread id ([0-9]+),", re.MULTILINE)
+"""The first such line of a transaction stands before its statement."""
 _STALE = 0.11
 """Seconds after which InnoDB looks anew: it shows what it saw last as long as somebody has asked within a tenth of a second."""
 _LOOKS = 40
@@ -126,6 +131,8 @@ class MySqlKeyProbe(KeyProbe):
         """When the oldest open transaction began, and whether what the server showed was of now: our own transaction is in it."""
         self._query(_OWN, ())
         try:
+            if self._is_alone():
+                return None, True
             for _ in range(_LOOKS):
                 oldest, own = self._query(_OLDEST, ())[0]
                 if int(own):
@@ -134,6 +141,17 @@ class MySqlKeyProbe(KeyProbe):
             return None, False
         finally:
             self._query("COMMIT", ())
+
+    def _is_alone(self) -> bool:
+        """Whether InnoDB's report, which is always of now but says less, shows no other transaction than ours."""
+        import pymysql
+
+        ((own,),) = self._query("SELECT CONNECTION_ID()", ())
+        try:
+            ((_, _, report),) = self._query("SHOW ENGINE INNODB STATUS", ())
+        except pymysql.MySQLError:
+            return False  # the table is asked instead
+        return only_one_is_open(str(report), int(own))
 
     def reaches(self, kind: KeyKind, text: str) -> bool:
         """Whether some row has a key at or above one; see `KeyProbe.reaches`.
@@ -199,6 +217,20 @@ class MySqlKeyProbe(KeyProbe):
             case "decimal":
                 return f"CAST(%s AS DECIMAL({self._type.precision},{self._type.scale}))"
         return "%s"
+
+
+def only_one_is_open(report: str, connection: int) -> bool:
+    """Whether InnoDB's report lists the transaction of one connection as open, and no other.
+
+    Args:
+        report: What SHOW ENGINE INNODB STATUS says; it may repeat parts of statements.
+        connection: The connection's id.
+    """
+    if _CUT in report:
+        return False
+    open_ones = [block for block in report.split("\n---TRANSACTION ")[1:] if not block.partition("\n")[0].endswith(", not started")]
+    found = _CONNECTION.search(open_ones[0]) if len(open_ones) == 1 else None
+    return found is not None and int(found[1]) == connection
 
 
 def is_indexed(query: Query, database: str, table: str, column: str) -> bool:
