@@ -28,12 +28,12 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
     from ducklake.api.extraction import ExtractRequest, ReadAgain
 
     with connector.open([table]) as session:
-        extraction = session.extract(ExtractRequest(table, **request))
-        if extraction.relation is not None:
-            try:
+        try:
+            extraction = session.extract(ExtractRequest(table, **request))
+            if extraction.relation is not None:
                 return _of_relation(connector, extraction)
-            except ReadAgain as again:  # as core does
-                return read_table(connector, table, **{**request, "as_text": frozenset(again.columns)})
+        except ReadAgain as again:  # as core does
+            return read_table(connector, table, **{**request, "as_text": frozenset(again.columns)})
         schema = extraction.schema
 
         def batches() -> Iterator[pa.RecordBatch]:
