@@ -84,6 +84,55 @@ def test_options_alone_are_enough(lake):
     assert lake.query("SELECT count(*) FROM raw.luna.phases") == [[7]]
 
 
+TIDE = """
+from ducklake.api import Options, RowsConnector, hookimpl
+
+api = 1
+COUNTERS = {"boats": "counter", "harbours": "counter", "tides": None}
+
+
+class TideOptions(Options):
+    pass
+
+
+class Tide(RowsConnector[TideOptions]):
+    name = "tide"
+    capabilities = frozenset({"tables", "incremental"})
+
+    def schemas(self):
+        import pyarrow as pa
+
+        return {name: pa.schema([("id", pa.int64()), ("counter", pa.uint64())]) for name in COUNTERS}
+
+    def rows(self, table):
+        return [{"id": 1, "counter": 2**63 + 1}]
+
+    def open(self, requests):
+        session = super().open(requests)
+        session.change_column = COUNTERS.get
+        session.indexed_columns = lambda table: {"id": True, **({"counter": False} if table == "boats" else {})}
+        return session
+
+
+@hookimpl
+def register_connectors(register):
+    register(Tide)
+"""
+
+
+def test_a_column_that_the_source_raises_with_every_change_is_the_first_choice(lake_project):
+    lake = lake_project({"lake_plugins.py": TIDE, "config/sources.yaml": SOURCES})
+    done = lake.run("add-source", "mar", "tide://", "--yes", "--json")
+    assert done.exit_code == 0, str(done)
+    assert {table["table"]: (table["mode"], table["key_column"], table["note"]) for table in done.results[0]["tables"]} == {
+        "boats": ("incremental", "counter", None),
+        "harbours": ("incremental", "counter", "no index begins with counter: every increment reads the whole table"),
+        "tides": ("incremental", "id", "sees new rows with a higher number, not changes of rows"),
+    }
+    lake.ok("extract", "mar")
+    assert lake.query("SELECT counter FROM raw.mar.boats") == [[str(2**63 + 1)]]
+
+
 def untouched(lake, *args, exit_code, stdin="", env=None):
     """A call that fails and writes nothing."""
     files = {path: (path.read_bytes(), path.stat().st_mode) for path in lake.path.rglob("*") if path.is_file() and "data" not in path.parts}

@@ -113,6 +113,22 @@ class Session(abc.ABC):
         """
         return {}
 
+    def change_column(self, table: str) -> str | None:
+        """The column that the source itself raises with every insert and update, above what every other row has: the best of keys.
+
+        SQL Server's `rowversion` is one. What applications, defaults or triggers set is none, whatever its name.
+
+        Args:
+            table: A name out of `tables`.
+
+        Returns:
+            Its name, with or without an index; None where there is none, or none is known.
+
+        Raises:
+            DataError: There is no such table.
+        """
+        return None
+
     @abc.abstractmethod
     def extract(self, request: ExtractRequest) -> Extraction:
         """Begin to read one table; the rows flow when core iterates the streams.
