@@ -191,7 +191,7 @@ def _complete(draft: Draft, dialog: Dialog | None, *, everything: bool) -> None:
             dialog.say(f"  {field.label}: {field.description}")
         answer = dialog.ask_for(field)
         if answer is not None:
-            draft.shape.put(draft.options, field.place, settings.scalar(answer))
+            draft.shape.put(draft.options, field.place, settings.answer(answer, draft.shape.types(field.place)))
 
 
 def _secrets(cli: Any, lake: Lake, draft: Draft, asked: Asked, place: address.Address | None, dialog: Dialog | None) -> None:
