@@ -248,6 +248,40 @@ def test_a_password_that_is_there_is_not_written_again(lake):
     assert (lake.path / "config/sources.yaml").read_text() == text
 
 
+@pytest.mark.parametrize(
+    ("sent", "password"),
+    [
+        (b"l4na", "l4na"),
+        (b"l4na\n", "l4na"),
+        (b"l4na\r\n", "l4na"),
+        (b"l4na\n\n", "l4na\n"),
+        (b"l4na\r", "l4na\r"),
+        (b"l4na\r\nx\r\n", "l4na\r\nx"),
+        ("l4na ñ 🦆 ".encode(), "l4na ñ 🦆 "),
+    ],
+    ids=repr,
+)
+def test_a_password_from_stdin_is_taken_to_the_byte(lake, sent, password):
+    called = subprocess.run(
+        [*command(), "add-source", "luna", "moon://h", "--password-stdin", "--yes"],
+        input=sent, cwd=lake.path, env=environment({"PYTHONIOENCODING": "latin-1"}), capture_output=True, check=False,
+    )  # fmt: skip
+    assert called.returncode == 0, called.stderr.decode()
+    assert lake.lake.project.environment.variables["LUNA_TOKEN"] == password
+
+
+@pytest.mark.parametrize(("sent", "words"), [(b"\n", "nothing was read"), (b"", "nothing was read"), (b"l4na\xff\n", "no UTF-8")])
+def test_a_password_that_cannot_be_read_is_said_in_one_line(lake, sent, words):
+    called = subprocess.run(
+        [*command(), "add-source", "luna", "moon://h", "--password-stdin", "--yes"],
+        input=sent, cwd=lake.path, env=environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert called.returncode == 2
+    assert words in called.stderr.decode()
+    assert "l4na" not in called.stderr.decode()
+    assert not (lake.path / ".env").exists()
+
+
 def test_modes_and_links_stay(lake, tmp_path):
     real = tmp_path / "elsewhere.yaml"
     real.write_text(SOURCES)
@@ -402,6 +436,19 @@ def test_somebody_at_a_terminal_is_asked(lake):
     assert "hidden" not in terminal.shown
     source = yaml.safe_load((lake.path / "config/sources.yaml").read_text())["sources"][0]
     assert source == {"name": "luna", "type": "moon", "connection": {"token": "${LUNA_TOKEN}"}, "tables": ["phases", "cr*"]}
+
+
+def test_text_that_is_typed_stays_text_whatever_it_looks_like(lake):
+    terminal = Terminal("add-source", "luna", "--type", "moon", cwd=lake.path)
+    terminal.until("connection.host").type("0123\n").until("connection.token: ").type("l4na-hidden\n")
+    terminal.until("Which tables").type("\n").until("Write this?").type("\n").until("ducklake extract luna")
+    assert terminal.ended() == 0, terminal.shown
+    assert '      host: "0123"\n' in (lake.path / "config/sources.yaml").read_text()
+    terminal = Terminal("add-source", "selene", "--type", "moon", cwd=lake.path)
+    terminal.until("connection.host").type("null\n").until("connection.token: ").type("l4na-hidden\n")
+    terminal.until("Which tables").type("\n").until("Write this?").type("\n").until("ducklake extract selene")
+    assert terminal.ended() == 0, terminal.shown
+    assert '      host: "null"\n' in (lake.path / "config/sources.yaml").read_text()
 
 
 def test_a_password_that_is_refused_can_be_typed_again(lake):

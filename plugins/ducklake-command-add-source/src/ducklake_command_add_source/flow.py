@@ -204,10 +204,7 @@ def _secrets(cli: Any, lake: Lake, draft: Draft, asked: Asked, place: address.Ad
     if any(ways) and not fields:
         raise usage(f"a source of type {draft.kind} takes no password", "leave it out")
     if asked.password_stdin:
-        given = sys.stdin.read()
-        given = given.removesuffix("\n").removesuffix("\r")
-        if not given:
-            raise usage("--password-stdin: nothing was read")
+        given = _from_stdin()
     if place is not None and place.password:
         cli.warn("a password in a URL is seen in the shell's history and in the list of processes; --password-stdin keeps it out of both")
     if asked.password_env is not None:
@@ -223,6 +220,19 @@ def _secrets(cli: Any, lake: Lake, draft: Draft, asked: Asked, place: address.Ad
             dialog.say(f"  {field.label}, or nothing if there is none; it goes to {ENV}")
         if answer := dialog.ask_hidden(field.label):
             draft.secrets[field.place] = answer
+
+
+def _from_stdin() -> str:
+    """The password as it was sent, to the byte, without the one line end that a file or `echo` has put behind it."""
+    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    data = data[: -2 if data.endswith(b"\r\n") else -1] if data.endswith(b"\n") else data
+    if not data:
+        raise usage("--password-stdin: nothing was read", "for example --password-stdin < password")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        message = "--password-stdin: what was read is no UTF-8"
+        raise usage(message, "write the password's file as UTF-8, or name a variable with --password-env") from None
 
 
 def _from_variable(lake: Lake, draft: Draft, place: Place, name: str) -> None:
