@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -49,7 +50,7 @@ class ConnectorContext:
         Args:
             path: Relative to the project, or absolute; `~` is expanded.
         """
-        return self.project / Path(path).expanduser()
+        return self.project / os.path.expanduser(path)  # noqa: PTH111 - which leaves ~nobody as it is
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
