@@ -350,6 +350,29 @@ def test_a_file_that_somebody_else_changed_meanwhile_is_not_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", [".env", "config/sources.yaml"])
+def test_a_file_that_is_read_only_stays_as_it_is(lake, name):
+    (lake.path / ".env").write_text("A=1\n")
+    (lake.path / name).chmod(0o400)
+    done = untouched(lake, "luna", "moon://h", "--password-stdin", "--yes", exit_code=1, stdin=TOKEN)
+    assert f"{name}: cannot be written: it is read only" in done.stderr
+    assert f"chmod u+w {name}" in done.stderr
+
+
+def test_an_env_that_leads_to_itself_is_said(lake):
+    (lake.path / ".env").symlink_to(".env")
+    done = lake.run("add-source", "luna", "moon://h", "--password-stdin", "--yes", stdin=TOKEN)
+    assert done.exit_code == 1, str(done)
+    assert ".env: cannot be read: the link leads to itself" in done.stderr
+    assert (lake.path / "config/sources.yaml").read_text() == SOURCES
+
+
+def test_what_is_wrong_with_an_option_is_not_said_of_lines_that_are_not_there(lake):
+    done = untouched(lake, "luna", "moon://h", "--password-stdin", "--yes", "--set", "extract.mode=nope", exit_code=2, stdin=TOKEN)
+    assert "sources.yaml:" not in done.stderr
+    assert "extract.mode" in done.stderr
+
+
 def test_a_dry_run_shows_and_writes_nothing(lake):
     done = untouched(lake, "luna", "moon://h", "--password-stdin", "--dry-run", exit_code=0, stdin=TOKEN)
     assert "- name: luna" in done.stdout

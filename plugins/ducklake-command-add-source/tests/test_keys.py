@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from ducklake_command_add_source.keys import propose
+from ducklake_command_add_source.keys import Proposal, arranged, exact, matching, propose
 
 MOMENT = pa.timestamp("us")
 COLUMNS = {"id": pa.int64(), "version": pa.uint64(), "updated_at": MOMENT, "texto": pa.string()}
@@ -43,3 +43,19 @@ def test_a_time_of_change_that_lands_as_text_speaks_against_a_number(name, index
 @pytest.mark.parametrize("name", ["updated_by", "UpdatedBy", "change_reason", "modified_user", "exchange_rate", "cambios", "texto"])
 def test_other_texts_do_not(name):
     assert proposed({"id": pa.int64(), name: pa.string()}, INDEXED)[:2] == ("incremental", "id")
+
+
+NAMES = ["keyed?", "keyed1", "odd [name]", "odd n", "a*b", "axb", "[", "]", "a]b", "[!a]"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_entry_of_a_table_means_no_other(name):
+    assert matching([exact(name)], NAMES) == [name]
+
+
+def test_what_means_one_table_comes_before_the_patterns_that_match_it_too():
+    proposals = [Proposal("keyed?", mode="full"), *(Proposal(f"keyed{at}", mode="incremental", key="id") for at in range(3))]
+    assert arranged(["*"], proposals) == (
+        [{"name": "keyed[?]", "extract": {"mode": "full"}}, "*"],
+        {"mode": "incremental", "key_column": "id"},
+    )

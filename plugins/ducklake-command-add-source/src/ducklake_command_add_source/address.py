@@ -193,6 +193,19 @@ def literal(text: str) -> str:
     return text.replace("${", "$${")
 
 
+def literally(value: Any) -> Any:
+    """A value with `literal` for each text in it, keys left alone.
+
+    Args:
+        value: Plain data.
+    """
+    if isinstance(value, dict):
+        return {key: literally(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [literally(item) for item in value]
+    return literal(value) if isinstance(value, str) else value
+
+
 def _decoded(text: str) -> str:
     try:
         return unquote(text, errors="strict")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ducklake.errors import ConfigurationError
+from ducklake_command_add_source.usage import usage
 
 _PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_./@%+-]*\Z")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -72,6 +73,10 @@ def with_source(text: str, block: Mapping[str, Any], file: str) -> str:
     """
     import yaml
 
+    try:
+        as_text(block).encode()
+    except UnicodeEncodeError:
+        raise usage("an option is no Unicode text", "the terminal, or who calls, has to speak UTF-8") from None
     try:
         known, end = _read(text)
         entry, _ = _read(as_text(block, 0))

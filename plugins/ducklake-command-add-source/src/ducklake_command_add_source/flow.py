@@ -134,7 +134,7 @@ def _draft(cli: Any, lake: Lake, asked: Asked, name: str | None, where: str | No
         lake.redactor.add(secret)
     if "tables" not in connector.capabilities and asked.tables:
         raise usage(f"--table: a source of type {kind} takes no tables", "leave it out")
-    draft.core["tables"] = list(dict.fromkeys(asked.tables)) or (["*"] if "tables" in connector.capabilities else [])
+    draft.core["tables"] = address.literally(list(dict.fromkeys(asked.tables))) or (["*"] if "tables" in connector.capabilities else [])
     return draft
 
 
@@ -265,7 +265,7 @@ def _looked_at(cli: Any, draft: Draft, asked: Asked, dialog: Dialog | None) -> t
     """Connect, choose tables, and propose how to extract them."""
     if not asked.test:
         given = {"mode": asked.mode or ("incremental" if asked.key_column else None), "key_column": asked.key_column}
-        _settle(draft, {key: value for key, value in given.items() if value})
+        _settle(draft, address.literally({key: value for key, value in given.items() if value}))
         return [], None
     _check(cli, draft)  # what is wrong with the options is better said without the place that they do not have yet
     found = _connected(cli, draft, dialog)
@@ -277,8 +277,8 @@ def _looked_at(cli: Any, draft: Draft, asked: Asked, dialog: Dialog | None) -> t
             dialog.say(f"  missing right: {line}")
     tables, extract, proposals = choose(cli, trial, draft, asked.tables, asked.mode, asked.key_column, dialog)
     if draft.core.get("tables"):
-        draft.core["tables"] = tables
-    _settle(draft, extract)
+        draft.core["tables"] = address.literally(tables)
+    _settle(draft, address.literally(extract))
     return proposals, found
 
 
@@ -309,9 +309,14 @@ def _settle(draft: Draft, extract: dict[str, Any]) -> None:
 
 def _check(cli: Any, draft: Draft) -> None:
     """See that the files, as they are going to be, make sense to the lake."""
-    with cli.working():
-        report = draft.trial().validate()
-    wrong = [problem for problem in report.problems if problem.message.startswith(f"source {draft.name}:")]
+    try:
+        with cli.working():
+            problems = draft.trial().validate().problems
+    except ConfigurationError as error:
+        problems = error.problems
+        if not any(problem.message.startswith(f"source {draft.name}:") for problem in problems):
+            raise
+    wrong = [problem for problem in problems if problem.message.startswith(f"source {draft.name}:")]
     if wrong:
         raise ConfigurationError(problems=[dataclasses.replace(problem, file=None, line=None, column=None) for problem in wrong])
 
@@ -360,7 +365,7 @@ def _report(cli: Any, draft: Draft, proposals: list[Proposal], found: dict[str, 
     for proposal in proposals:
         if notes and proposal.note:
             by = f" by {proposal.key}" if proposal.key else ""
-            cli.report(f"  {shown(proposal.table)}: {proposal.mode}{by}; {proposal.note}")
+            cli.report(f"  {' '.join(shown(proposal.table).split())}: {proposal.mode}{by}; {proposal.note}")
     cli.report()
     cli.report("Next:")
-    cli.report(f"  ducklake extract {shlex.quote(draft.name)}")
+    cli.report(f"  ducklake extract {'-- ' if draft.name.startswith('-') else ''}{shlex.quote(draft.name)}")

@@ -120,10 +120,12 @@ def arranged(patterns: Sequence[str], proposals: Sequence[Proposal], *, explicit
     if modes == {"full"} or (explicit and not shared):
         extract = {"mode": "full"}
     tables: list[Any] = []
-    own = {proposal.table: proposal for proposal in proposals if proposal.mode and not _same(proposal, extract)}
+    own = {exact(proposal.table): proposal for proposal in proposals if proposal.mode and not _same(proposal, extract)}
     for pattern in patterns:
         tables.append(_entry(own.pop(pattern)) if pattern in own else pattern)
-    return tables + [_entry(proposal) for proposal in own.values()], extract
+    tables += [_entry(proposal) for proposal in own.values()]
+    # The lake takes names before patterns, and of patterns the first that matches: what means one table comes before what means many.
+    return sorted(tables, key=lambda item: not (isinstance(item, dict) and is_pattern(item["name"]))), extract
 
 
 def _same(proposal: Proposal, extract: Mapping[str, str]) -> bool:
@@ -135,7 +137,16 @@ def _same(proposal: Proposal, extract: Mapping[str, str]) -> bool:
 
 def _entry(proposal: Proposal) -> dict[str, Any]:
     settings = {"mode": "incremental", "key_column": proposal.key} if proposal.key else {"mode": "full"}
-    return {"name": proposal.table, "extract": settings}
+    return {"name": exact(proposal.table), "extract": settings}
+
+
+def exact(name: str) -> str:
+    """The entry of `tables` that means one table only: a name that looks like a pattern becomes a pattern that matches just that name.
+
+    Args:
+        name: What the source offers.
+    """
+    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
