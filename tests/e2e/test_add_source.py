@@ -96,6 +96,23 @@ def test_a_key_that_most_tables_have_stands_once(project):
     assert run_command("-C", str(project), "extract", "shop").exit_code == 0
 
 
+def test_tables_that_are_called_like_patterns_and_references_are_read_as_what_they_are(project):
+    tables = ["odd [name]", "odd n", "keyed?", "keyed1", "${HOME}", "null", "it's", 'say "x"', "new\nline", "select", "ñandú 🦆"]
+    script = "".join(f'CREATE TABLE "{name.replace(chr(34), chr(34) * 2)}" ("${{K}}" INTEGER PRIMARY KEY);' for name in tables)
+    sqlite_file(script + 'CREATE TABLE "keyed*" (a TEXT);')(project / "shop.db")
+    add(project, "all", "shop.db", "--yes")
+    add(project, "some", "shop.db", "--yes", "--table", "${HOME}", "--key-column", "${k}")
+    add(project, "blind", "shop.db", "--yes", "--table", "${HOME}", "--key-column", "${K}", "--no-test")
+    done = run_command("-C", str(project), "extract", "--all", "--json")
+    assert done.exit_code == 0, str(done)
+    assert sorted(row["table"] for row in done.results) == sorted([*tables, "keyed*", "${HOME}", "${HOME}"])
+
+
+def test_a_home_folder_that_is_not_there_is_no_defect(project):
+    done = add(project, "shop", "--type", "sqlite", "--set", "connection.database=~no_such_user_here/shop.db", "--yes", exit_code=1)
+    assert "no such file" in done.errors[0]["message"]
+
+
 def test_mode_and_key_can_be_said(project):
     sqlite_file(SHOP)(project / "shop.db")
     add(project, "a", "shop.db", "--yes", "--mode", "full", "--table", "p*")

@@ -84,6 +84,55 @@ def test_options_alone_are_enough(lake):
     assert lake.query("SELECT count(*) FROM raw.luna.phases") == [[7]]
 
 
+TIDE = """
+from ducklake.api import Options, RowsConnector, hookimpl
+
+api = 1
+COUNTERS = {"boats": "counter", "harbours": "counter", "tides": None}
+
+
+class TideOptions(Options):
+    pass
+
+
+class Tide(RowsConnector[TideOptions]):
+    name = "tide"
+    capabilities = frozenset({"tables", "incremental"})
+
+    def schemas(self):
+        import pyarrow as pa
+
+        return {name: pa.schema([("id", pa.int64()), ("counter", pa.uint64())]) for name in COUNTERS}
+
+    def rows(self, table):
+        return [{"id": 1, "counter": 2**63 + 1}]
+
+    def open(self, requests):
+        session = super().open(requests)
+        session.change_column = COUNTERS.get
+        session.indexed_columns = lambda table: {"id": True, **({"counter": False} if table == "boats" else {})}
+        return session
+
+
+@hookimpl
+def register_connectors(register):
+    register(Tide)
+"""
+
+
+def test_a_column_that_the_source_raises_with_every_change_is_the_first_choice(lake_project):
+    lake = lake_project({"lake_plugins.py": TIDE, "config/sources.yaml": SOURCES})
+    done = lake.run("add-source", "mar", "tide://", "--yes", "--json")
+    assert done.exit_code == 0, str(done)
+    assert {table["table"]: (table["mode"], table["key_column"], table["note"]) for table in done.results[0]["tables"]} == {
+        "boats": ("incremental", "counter", None),
+        "harbours": ("incremental", "counter", "no index begins with counter: every increment reads the whole table"),
+        "tides": ("incremental", "id", "sees new rows with a higher number, not changes of rows"),
+    }
+    lake.ok("extract", "mar")
+    assert lake.query("SELECT counter FROM raw.mar.boats") == [[str(2**63 + 1)]]
+
+
 def untouched(lake, *args, exit_code, stdin="", env=None):
     """A call that fails and writes nothing."""
     files = {path: (path.read_bytes(), path.stat().st_mode) for path in lake.path.rglob("*") if path.is_file() and "data" not in path.parts}
@@ -199,6 +248,40 @@ def test_a_password_that_is_there_is_not_written_again(lake):
     assert (lake.path / "config/sources.yaml").read_text() == text
 
 
+@pytest.mark.parametrize(
+    ("sent", "password"),
+    [
+        (b"l4na", "l4na"),
+        (b"l4na\n", "l4na"),
+        (b"l4na\r\n", "l4na"),
+        (b"l4na\n\n", "l4na\n"),
+        (b"l4na\r", "l4na\r"),
+        (b"l4na\r\nx\r\n", "l4na\r\nx"),
+        ("l4na ñ 🦆 ".encode(), "l4na ñ 🦆 "),
+    ],
+    ids=repr,
+)
+def test_a_password_from_stdin_is_taken_to_the_byte(lake, sent, password):
+    called = subprocess.run(
+        [*command(), "add-source", "luna", "moon://h", "--password-stdin", "--yes"],
+        input=sent, cwd=lake.path, env=environment({"PYTHONIOENCODING": "latin-1"}), capture_output=True, check=False,
+    )  # fmt: skip
+    assert called.returncode == 0, called.stderr.decode()
+    assert lake.lake.project.environment.variables["LUNA_TOKEN"] == password
+
+
+@pytest.mark.parametrize(("sent", "words"), [(b"\n", "nothing was read"), (b"", "nothing was read"), (b"l4na\xff\n", "no UTF-8")])
+def test_a_password_that_cannot_be_read_is_said_in_one_line(lake, sent, words):
+    called = subprocess.run(
+        [*command(), "add-source", "luna", "moon://h", "--password-stdin", "--yes"],
+        input=sent, cwd=lake.path, env=environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert called.returncode == 2
+    assert words in called.stderr.decode()
+    assert "l4na" not in called.stderr.decode()
+    assert not (lake.path / ".env").exists()
+
+
 def test_modes_and_links_stay(lake, tmp_path):
     real = tmp_path / "elsewhere.yaml"
     real.write_text(SOURCES)
@@ -265,6 +348,29 @@ def test_a_file_that_somebody_else_changed_meanwhile_is_not_replaced(tmp_path):
         files.replace_all([change])
     assert path.read_text() == "theirs\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".env", "config/sources.yaml"])
+def test_a_file_that_is_read_only_stays_as_it_is(lake, name):
+    (lake.path / ".env").write_text("A=1\n")
+    (lake.path / name).chmod(0o400)
+    done = untouched(lake, "luna", "moon://h", "--password-stdin", "--yes", exit_code=1, stdin=TOKEN)
+    assert f"{name}: cannot be written: it is read only" in done.stderr
+    assert f"chmod u+w {name}" in done.stderr
+
+
+def test_an_env_that_leads_to_itself_is_said(lake):
+    (lake.path / ".env").symlink_to(".env")
+    done = lake.run("add-source", "luna", "moon://h", "--password-stdin", "--yes", stdin=TOKEN)
+    assert done.exit_code == 1, str(done)
+    assert ".env: cannot be read: the link leads to itself" in done.stderr
+    assert (lake.path / "config/sources.yaml").read_text() == SOURCES
+
+
+def test_what_is_wrong_with_an_option_is_not_said_of_lines_that_are_not_there(lake):
+    done = untouched(lake, "luna", "moon://h", "--password-stdin", "--yes", "--set", "extract.mode=nope", exit_code=2, stdin=TOKEN)
+    assert "sources.yaml:" not in done.stderr
+    assert "extract.mode" in done.stderr
 
 
 def test_a_dry_run_shows_and_writes_nothing(lake):
@@ -353,6 +459,19 @@ def test_somebody_at_a_terminal_is_asked(lake):
     assert "hidden" not in terminal.shown
     source = yaml.safe_load((lake.path / "config/sources.yaml").read_text())["sources"][0]
     assert source == {"name": "luna", "type": "moon", "connection": {"token": "${LUNA_TOKEN}"}, "tables": ["phases", "cr*"]}
+
+
+def test_text_that_is_typed_stays_text_whatever_it_looks_like(lake):
+    terminal = Terminal("add-source", "luna", "--type", "moon", cwd=lake.path)
+    terminal.until("connection.host").type("0123\n").until("connection.token: ").type("l4na-hidden\n")
+    terminal.until("Which tables").type("\n").until("Write this?").type("\n").until("ducklake extract luna")
+    assert terminal.ended() == 0, terminal.shown
+    assert '      host: "0123"\n' in (lake.path / "config/sources.yaml").read_text()
+    terminal = Terminal("add-source", "selene", "--type", "moon", cwd=lake.path)
+    terminal.until("connection.host").type("null\n").until("connection.token: ").type("l4na-hidden\n")
+    terminal.until("Which tables").type("\n").until("Write this?").type("\n").until("ducklake extract selene")
+    assert terminal.ended() == 0, terminal.shown
+    assert '      host: "null"\n' in (lake.path / "config/sources.yaml").read_text()
 
 
 def test_a_password_that_is_refused_can_be_typed_again(lake):

@@ -19,6 +19,7 @@ SERVER = {
                 "tls": {"enum": ["verify-full", "disable"]},
                 "ca": {"type": "string"},
                 "connect_timeout": {"type": "integer"},
+                "strict": {"type": "boolean"},
             },
             "required": ["database"],
         }
@@ -113,6 +114,32 @@ def test_the_parts_become_the_options_that_the_connector_has(options):
     assert options("mysql+pymysql://u@h/d?charset=utf8mb4", SQL) == {
         "connection": {"drivername": "mysql+pymysql", "query": {"charset": "utf8mb4"}, "host": "h", "database": "d", "user": "u"}
     }
+
+
+@pytest.mark.parametrize("word", ["1234", "0", "true", "null", "1e3", "0123", "~"])
+def test_a_parameter_that_is_text_stays_text_whatever_it_looks_like(options, word):
+    assert options(f"postgresql://h/d?user={word}&host={word}")["connection"] == {"host": word, "database": "d", "user": word}
+
+
+def test_a_parameter_is_a_number_or_a_flag_where_the_option_is(options):
+    assert options("postgresql://h/d?port=5433&strict=true")["connection"] == {"host": "h", "database": "d", "port": 5433, "strict": True}
+
+
+@pytest.mark.parametrize("path", ["v1/a%2Fb", "v1/a%20b%3Fc", "%C3%B1", "a+b", "v1"])
+def test_the_path_of_an_api_stays_as_it_is_encoded(options, path):
+    api = {"properties": {"connection": {"type": "object", "properties": {"base_url": {"type": "string"}}}}}
+    assert options(f"https://api.example.com:8443/{path}/", api) == {"connection": {"base_url": f"https://api.example.com:8443/{path}"}}
+
+
+@pytest.mark.parametrize("text", ["sqlite:///~no_such_user_here", "sqlite:///~no_such_user_here/shop.db", "~no_such_user_here/shop.db"])
+def test_a_home_folder_that_is_not_there_is_an_error_of_one_line(options, text):
+    with pytest.raises(ConfigurationError, match="no home folder ~no_such_user_here") as caught:
+        options(text, SQLITE)
+    assert "./~no_such_user_here" in caught.value.problem.hint
+
+
+def test_a_file_whose_name_begins_like_a_home_folder_is_found_again(options, tmp_path):
+    assert options("sqlite:///./~shop.db", SQLITE) == {"connection": {"database": str(tmp_path / "~shop.db")}}
 
 
 def test_paths_are_relative_to_where_they_are_typed(options, tmp_path):

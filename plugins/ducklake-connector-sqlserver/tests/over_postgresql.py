@@ -33,6 +33,12 @@ SELECT a.attname::varchar(100), format_type(a.atttypid, a.atttypmod)::varchar(10
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = {schema} AND c.relname = {table} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
+INDEXES = """
+SELECT a.attname::varchar(100), bool_or(i.indisprimary AND i.indnkeyatts = 1)::int
+FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = {schema} AND c.relname = {table} AND i.indpred IS NULL GROUP BY a.attname
+"""
 OPEN = """
 SELECT to_char(min(xact_start) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')::varchar(30) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> {application} AND backend_type = 'client backend'
@@ -48,6 +54,7 @@ TYPES = {
     "text": ("nvarchar", -1, 0, 0),
     "bytea": ("varbinary", -1, 0, 0),
     "timestamp without time zone": ("datetime2", 8, 26, 6),
+    "rowversion": ("timestamp", 8, 0, 0),  # a domain of the tests' own
     "uuid": ("uniqueidentifier", 16, 0, 0),
 }
 
@@ -77,6 +84,10 @@ class PostgresqlProbe(SqlServerKeyProbe):
     @property
     def _name(self):
         return quoted(self.column.name)
+
+    @property
+    def _by_version(self):
+        return False
 
     def clock(self):
         found = self.ask("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')::varchar(30)")
@@ -140,6 +151,9 @@ class PostgresqlDialect(Dialect):
 
     def indexed(self, ask, table, column):
         return True
+
+    def indexed_columns(self, ask, table):
+        return {name: primary == 1 for name, primary in ask(INDEXES.format(schema=literal(table.schema), table=literal(table.name)))}
 
     def plan(self, column, options, *, as_text):
         found = plan_column(column, as_text=as_text)

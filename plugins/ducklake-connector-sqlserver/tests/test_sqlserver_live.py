@@ -73,6 +73,26 @@ def test_half_of_a_surrogate_pair_is_refused(sql_server, make):
         read_table(make(), "t")
 
 
+def test_what_could_be_a_key_is_told_of_each_table(sql_server, make):
+    sql_server.execute(
+        "CREATE SCHEMA ventas",
+        "CREATE TABLE ventas.[o'dd ]]t] (id int PRIMARY KEY, b int, [v ]]s] rowversion, INDEX i (b) WHERE b > 1)",
+        "CREATE TABLE pairs (a int, b int, c int, d int, PRIMARY KEY (a, b), INDEX i (c) INCLUDE (d), INDEX j (d))",
+        "ALTER INDEX j ON pairs DISABLE",
+        "CREATE TABLE stored (a int, INDEX i CLUSTERED COLUMNSTORE)",
+        "CREATE VIEW v AS SELECT * FROM ventas.[o'dd ]]t]",
+    )
+    with make().open([]) as session:
+        names = [table.name for table in session.tables()]
+        assert {name: session.indexed_columns(name) for name in names} == {
+            "pairs": {"a": False, "c": False},
+            "stored": {},
+            "v": {},
+            "ventas.o'dd ]t": {"id": True},
+        }
+        assert {name: session.change_column(name) for name in names if session.change_column(name)} == {"ventas.o'dd ]t": "v ]s"}
+
+
 def extract(lake):
     (result,) = lake.lake.extract("erp").results
     assert result.error is None, result.error

@@ -175,6 +175,35 @@ def test_columns_without_a_bound_that_hold_short_values_are_read_in_bulk(databas
     assert max(len(text) for text in table["c"].to_pylist()) == 299
 
 
+def test_what_could_be_a_key_is_told_of_each_table(database, session):
+    from ducklake.errors import DataError
+
+    database.execute(
+        "CREATE DOMAIN rowversion AS bigint",
+        "CREATE SCHEMA ventas",
+        """CREATE TABLE ventas."o'dd [t]" (id bigint PRIMARY KEY, "vér ]sion" rowversion)""",
+        "CREATE TABLE pairs (a int, b int, c text, PRIMARY KEY (a, b))",
+        "CREATE INDEX ON pairs (c, a)",
+        """CREATE VIEW v AS SELECT * FROM ventas."o'dd [t]" """,
+    )
+    opened = session()
+    assert {table.name: opened.indexed_columns(table.name) for table in opened.tables()} == {
+        "pairs": {"a": False, "c": False},
+        "v": {},
+        "ventas.o'dd [t]": {"id": True},
+    }
+    assert {table.name: opened.change_column(table.name) for table in opened.tables()} == {
+        "pairs": None,
+        "v": None,
+        "ventas.o'dd [t]": "vér ]sion",
+    }
+    assert opened.get_schema("ventas.o'dd [t]").field("vér ]sion").type == pa.uint64()
+    for ask in (opened.indexed_columns, opened.change_column):
+        with pytest.raises(DataError, match=r"erp\.pears: no such table") as caught:
+            ask("pears")
+        assert "pairs" in caught.value.problem.hint
+
+
 def test_tables_views_schemas_columns_conditions_and_queries(database, lake_of):
     database.execute(
         "CREATE SCHEMA ventas",

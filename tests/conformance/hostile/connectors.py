@@ -185,6 +185,14 @@ class Boastful(Good.session):
 hostile("test_what_is_indexed_are_columns", session=Boastful)
 
 
+class Vain(Good.session):
+    def change_column(self, table):
+        return "no_such_column"
+
+
+hostile("test_what_is_raised_with_each_change_is_a_column", session=Vain)
+
+
 class Obliging(Good.session):
     def extract(self, request):
         if request.table not in self.data:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -49,7 +50,7 @@ class ConnectorContext:
         Args:
             path: Relative to the project, or absolute; `~` is expanded.
         """
-        return self.project / Path(path).expanduser()
+        return self.project / os.path.expanduser(path)  # noqa: PTH111 - which leaves ~nobody as it is
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +113,22 @@ class Session(abc.ABC):
             DataError: There is no such table.
         """
         return {}
+
+    def change_column(self, table: str) -> str | None:
+        """The column that the source itself raises with every insert and update, above what every other row has: the best of keys.
+
+        SQL Server's `rowversion` is one. What applications, defaults or triggers set is none, whatever its name.
+
+        Args:
+            table: A name out of `tables`.
+
+        Returns:
+            Its name, with or without an index; None where there is none, or none is known.
+
+        Raises:
+            DataError: There is no such table.
+        """
+        return None
 
     @abc.abstractmethod
     def extract(self, request: ExtractRequest) -> Extraction:

@@ -55,8 +55,7 @@ class Node:
 
     def without(self, *keys: str) -> Node:
         """The same mapping without some of its keys."""
-        rest = {key: value for key, value in (self.value or {}).items() if key not in keys}
-        return dataclasses.replace(self, value=rest)
+        return dataclasses.replace(self, value={key: value for key, value in (self.value or {}).items() if key not in keys})
 
     def named(self, label: str) -> Node:
         """The same node, called `label` in messages."""

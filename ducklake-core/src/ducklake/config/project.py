@@ -115,8 +115,7 @@ def read_project(
         environment = dataclasses.replace(environment, secrets=_when_needed(secrets, settings))
     sources = _blocks(SourceConfig, _read(root, SOURCES, problems, texts), "sources", environment, problems)
     pipelines = _blocks(PipelineConfig, _read(root, PIPELINES, problems, texts), "pipelines", environment, problems)
-    project = Project(root, settings, sources, pipelines, environment.redactor, environment, settings_node)
-    return project, sorted(problems, key=_order)
+    return Project(root, settings, sources, pipelines, environment.redactor, environment, settings_node), sorted(problems, key=_order)
 
 
 def _order(problem: Problem) -> tuple[int, int, int]:

@@ -152,8 +152,7 @@ def _substitute(node: Node, path: NodePath, text: str, environment: Environment,
             return match.group()
         return value
 
-    result = _REFERENCE.sub(replace, text)
-    return result, replaced
+    return _REFERENCE.sub(replace, text), replaced
 
 
 def _missing(node: Node, path: NodePath, reference: str, environment: Environment) -> Problem:

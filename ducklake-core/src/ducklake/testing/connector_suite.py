@@ -151,6 +151,12 @@ class ConnectorTests(Suite):
             assert not unknown, f"{name}: indexed_columns() names {sorted(unknown)}, which are no columns"
             assert sum(map(bool, indexed.values())) <= 1, f"{name}: indexed_columns() has more than one primary key: {dict(indexed)}"
 
+    def test_what_is_raised_with_each_change_is_a_column(self, connector: Connector[Any]) -> None:
+        """`change_column` names a column of the table, if there is one."""
+        for name, session in self._tables(connector):
+            change = session.change_column(name)
+            assert change is None or change in session.get_schema(name).names, f"{name}: change_column() names {change}, which is no column"
+
     def test_a_table_that_does_not_exist_is_an_error(self, connector: Connector[Any]) -> None:
         """It is a DataError or SourceError that names the table."""
         from ducklake.api.engine import EngineError

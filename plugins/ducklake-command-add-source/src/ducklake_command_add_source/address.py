@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from ducklake_command_add_source.settings import answer
 from ducklake_command_add_source.shape import SECRET, SECRET_WITHIN, Shape
 from ducklake_command_add_source.usage import usage
 
@@ -69,6 +71,7 @@ class Address:
         user: Who logs in.
         password: The secret; never printed.
         path: Without the slash behind the host.
+        encoded: The path as it was typed, still percent-encoded.
         query: Its parameters.
     """
 
@@ -78,6 +81,7 @@ class Address:
     user: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
     path: str = ""
+    encoded: str = ""
     query: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -120,13 +124,15 @@ def parse(text: str) -> Address:
     if found is None or int(found["port"] or 1) not in range(1, 65536):
         raise usage("--url: the port is no number from 1 to 65535", _ENCODE if at else "for example postgresql://user@host:5432/database")
     user, colon, password = login.partition(":")
+    path = (parts["path"] or "/")[0 if scheme.lower() == "file" else 1 :]
     return Address(
         scheme.lower(),
         _decoded(found["host"].strip("[]")) or None,
         int(found["port"]) if found["port"] else None,
         _decoded(user) or None,
         (_decoded(password) or None) if colon else None,
-        _decoded((parts["path"] or "/")[0 if scheme.lower() == "file" else 1 :]),
+        _decoded(path),
+        path,
         _parameters(parts["query"] or ""),
     )
 
@@ -154,7 +160,7 @@ def options_of(address: Address, kind: str, shape: Shape, here: Path, root: Path
             raise usage("--url: a source of type api takes no user and password in its URL", "give them with --set and --password-stdin")
         host = f"[{address.host}]" if ":" in (address.host or "") else address.host or ""
         place = f"{host}{f':{address.port}' if address.port else ''}"
-        shape.put(options, ("connection", "base_url"), literal(f"{address.scheme}://{place}/{address.path}".rstrip("/")))
+        shape.put(options, ("connection", "base_url"), literal(f"{address.scheme}://{place}/{address.encoded}".rstrip("/")))
         return _refuse(options, unused, kind)
     if address.scheme == "file" or kind == "sqlite":
         if address.host or not address.path:
@@ -174,7 +180,7 @@ def options_of(address: Address, kind: str, shape: Shape, here: Path, root: Path
     for key in list(unused):
         word = _ALIASES.get(key, key)
         if at := shape.place(word):
-            shape.put(options, at, _parameter(key, word, unused.pop(key)))
+            shape.put(options, at, _parameter(key, word, unused.pop(key), shape.types(at)))
     return _refuse(options, unused, kind)
 
 
@@ -185,6 +191,19 @@ def literal(text: str) -> str:
         text: Any text.
     """
     return text.replace("${", "$${")
+
+
+def literally(value: Any) -> Any:
+    """A value with `literal` for each text in it, keys left alone.
+
+    Args:
+        value: Plain data.
+    """
+    if isinstance(value, dict):
+        return {key: literally(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [literally(item) for item in value]
+    return literal(value) if isinstance(value, str) else value
 
 
 def _decoded(text: str) -> str:
@@ -207,12 +226,14 @@ def _parameters(query: str) -> dict[str, str]:
     return found
 
 
-def _parameter(key: str, word: str, value: str) -> Any:
+def _parameter(key: str, word: str, value: str, types: frozenset[str]) -> Any:
+    """A parameter as its option wants it: a number or flag only where that is no text."""
     if word == "tls":
         if value.lower() not in _TLS:
             raise usage(f"--url: {key}={value} is none that a source can be read with", "disable, require, verify-ca or verify-full")
         return _TLS[value.lower()]
-    return int(value) if re.fullmatch(r"0|[1-9][0-9]{0,8}", value) else literal(value)
+    found = answer(value, types) if types and value[:1] not in ("[", "{") else value
+    return literal(found) if isinstance(found, str) else found
 
 
 def _refuse(options: dict[str, Any], unused: Mapping[str, str], kind: str) -> dict[str, Any]:
@@ -226,8 +247,12 @@ def _refuse(options: dict[str, Any], unused: Mapping[str, str], kind: str) -> di
 
 def _relative(path: str, here: Path, root: Path) -> str:
     """A path as the configuration has it: relative to the project where it lies in it, else absolute."""
-    full = here / Path(path).expanduser()
-    return str(full.relative_to(root)) if full.is_relative_to(root) else str(full)
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - Path takes ./~x for a home folder too
+    if path.startswith("~") and expanded == path:
+        raise usage(f"--url: there is no home folder {path.partition('/')[0]}", f"write ./{path} for a file of that name")
+    full = here / expanded
+    within = str(full.relative_to(root)) if full.is_relative_to(root) else "~"
+    return str(full) if within.startswith("~") else within  # which would be a home folder there
 
 
 def _is_sqlite(path: Path) -> bool:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ducklake_command_add_source.keys import is_pattern
+from ducklake_command_add_source.keys import exact, is_pattern
 from ducklake_command_add_source.shape import Field
 from ducklake_command_add_source.usage import usage
 
@@ -136,7 +136,7 @@ def _chosen(answer: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
         if word in names or is_pattern(word):
             chosen.append(word)
         elif numbers and 1 <= int(numbers[1]) <= int(numbers[2] or numbers[1]) <= len(names):
-            chosen += names[int(numbers[1]) - 1 : int(numbers[2] or numbers[1])]
+            chosen += [exact(name) for name in names[int(numbers[1]) - 1 : int(numbers[2] or numbers[1])]]
         else:
             wrong.append(word)
     return list(dict.fromkeys(chosen)), wrong

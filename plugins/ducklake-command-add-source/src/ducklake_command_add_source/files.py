@@ -40,13 +40,15 @@ class File:
         Raises:
             DataError: It cannot be read.
         """
-        path = path.resolve()
         try:
+            path = path.resolve()
             return cls(path, shown, path.read_bytes())
         except FileNotFoundError:
             return cls(path, shown, None)
         except OSError as error:
             raise DataError(f"{shown}: cannot be read: {error.strerror or error}", code="file") from error
+        except RuntimeError as error:  # how Python 3.11 and 3.12 speak of a link that leads to itself
+            raise DataError(f"{shown}: cannot be read: the link leads to itself", code="file") from error
 
     @property
     def text(self) -> str:
@@ -90,6 +92,11 @@ def replace_all(changes: Sequence[Change]) -> None:
     Raises:
         DataError: A file was changed by somebody else meanwhile, or cannot be written.
     """
+    for change in changes:
+        # A file can be replaced whatever its own mode says; who took the right to write away did not want it changed.
+        if change.file.mode is not None and not (change.file.mode & 0o222 and os.access(change.file.path, os.W_OK)):
+            message = f"{change.file.shown}: cannot be written: it is read only; nothing was written"
+            raise DataError(message, hint=f"chmod u+w {change.file.shown}", code="file")
     staged: list[Path] = []
     done: list[Change] = []
     place = ""

@@ -134,7 +134,7 @@ def _draft(cli: Any, lake: Lake, asked: Asked, name: str | None, where: str | No
         lake.redactor.add(secret)
     if "tables" not in connector.capabilities and asked.tables:
         raise usage(f"--table: a source of type {kind} takes no tables", "leave it out")
-    draft.core["tables"] = list(dict.fromkeys(asked.tables)) or (["*"] if "tables" in connector.capabilities else [])
+    draft.core["tables"] = address.literally(list(dict.fromkeys(asked.tables))) or (["*"] if "tables" in connector.capabilities else [])
     return draft
 
 
@@ -191,7 +191,7 @@ def _complete(draft: Draft, dialog: Dialog | None, *, everything: bool) -> None:
             dialog.say(f"  {field.label}: {field.description}")
         answer = dialog.ask_for(field)
         if answer is not None:
-            draft.shape.put(draft.options, field.place, settings.scalar(answer))
+            draft.shape.put(draft.options, field.place, settings.answer(answer, draft.shape.types(field.place)))
 
 
 def _secrets(cli: Any, lake: Lake, draft: Draft, asked: Asked, place: address.Address | None, dialog: Dialog | None) -> None:
@@ -204,10 +204,7 @@ def _secrets(cli: Any, lake: Lake, draft: Draft, asked: Asked, place: address.Ad
     if any(ways) and not fields:
         raise usage(f"a source of type {draft.kind} takes no password", "leave it out")
     if asked.password_stdin:
-        given = sys.stdin.read()
-        given = given.removesuffix("\n").removesuffix("\r")
-        if not given:
-            raise usage("--password-stdin: nothing was read")
+        given = _from_stdin()
     if place is not None and place.password:
         cli.warn("a password in a URL is seen in the shell's history and in the list of processes; --password-stdin keeps it out of both")
     if asked.password_env is not None:
@@ -223,6 +220,19 @@ def _secrets(cli: Any, lake: Lake, draft: Draft, asked: Asked, place: address.Ad
             dialog.say(f"  {field.label}, or nothing if there is none; it goes to {ENV}")
         if answer := dialog.ask_hidden(field.label):
             draft.secrets[field.place] = answer
+
+
+def _from_stdin() -> str:
+    """The password as it was sent, to the byte, without the one line end that a file or `echo` has put behind it."""
+    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    data = data[: -2 if data.endswith(b"\r\n") else -1] if data.endswith(b"\n") else data
+    if not data:
+        raise usage("--password-stdin: nothing was read", "for example --password-stdin < password")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        message = "--password-stdin: what was read is no UTF-8"
+        raise usage(message, "write the password's file as UTF-8, or name a variable with --password-env") from None
 
 
 def _from_variable(lake: Lake, draft: Draft, place: Place, name: str) -> None:
@@ -255,7 +265,7 @@ def _looked_at(cli: Any, draft: Draft, asked: Asked, dialog: Dialog | None) -> t
     """Connect, choose tables, and propose how to extract them."""
     if not asked.test:
         given = {"mode": asked.mode or ("incremental" if asked.key_column else None), "key_column": asked.key_column}
-        _settle(draft, {key: value for key, value in given.items() if value})
+        _settle(draft, address.literally({key: value for key, value in given.items() if value}))
         return [], None
     _check(cli, draft)  # what is wrong with the options is better said without the place that they do not have yet
     found = _connected(cli, draft, dialog)
@@ -267,8 +277,8 @@ def _looked_at(cli: Any, draft: Draft, asked: Asked, dialog: Dialog | None) -> t
             dialog.say(f"  missing right: {line}")
     tables, extract, proposals = choose(cli, trial, draft, asked.tables, asked.mode, asked.key_column, dialog)
     if draft.core.get("tables"):
-        draft.core["tables"] = tables
-    _settle(draft, extract)
+        draft.core["tables"] = address.literally(tables)
+    _settle(draft, address.literally(extract))
     return proposals, found
 
 
@@ -299,9 +309,14 @@ def _settle(draft: Draft, extract: dict[str, Any]) -> None:
 
 def _check(cli: Any, draft: Draft) -> None:
     """See that the files, as they are going to be, make sense to the lake."""
-    with cli.working():
-        report = draft.trial().validate()
-    wrong = [problem for problem in report.problems if problem.message.startswith(f"source {draft.name}:")]
+    try:
+        with cli.working():
+            problems = draft.trial().validate().problems
+    except ConfigurationError as error:
+        problems = error.problems
+        if not any(problem.message.startswith(f"source {draft.name}:") for problem in problems):
+            raise
+    wrong = [problem for problem in problems if problem.message.startswith(f"source {draft.name}:")]
     if wrong:
         raise ConfigurationError(problems=[dataclasses.replace(problem, file=None, line=None, column=None) for problem in wrong])
 
@@ -350,7 +365,7 @@ def _report(cli: Any, draft: Draft, proposals: list[Proposal], found: dict[str, 
     for proposal in proposals:
         if notes and proposal.note:
             by = f" by {proposal.key}" if proposal.key else ""
-            cli.report(f"  {shown(proposal.table)}: {proposal.mode}{by}; {proposal.note}")
+            cli.report(f"  {' '.join(shown(proposal.table).split())}: {proposal.mode}{by}; {proposal.note}")
     cli.report()
     cli.report("Next:")
-    cli.report(f"  ducklake extract {shlex.quote(draft.name)}")
+    cli.report(f"  ducklake extract {'-- ' if draft.name.startswith('-') else ''}{shlex.quote(draft.name)}")

@@ -19,7 +19,23 @@ _CHANGED = re.compile(
 )
 """Names of columns that are set anew with every change of their row."""
 
+_MOMENT = re.compile(
+    r"_(?:at|on|en|em|am|le|ts|dt)$|(?-i:[a-z](?:At|On|Ts|Dt)$)|time$|(?<!up)date$|^(?:fecha|date|data|datum)_"
+    r"|^(?:last_?)?(?:updated?|modified|changed)$",
+    re.IGNORECASE,
+)
+"""Of those names the ones that say when, not who or what: such a column may be a time although it lands as text."""
+
 NEW_ROWS_ONLY = "sees new rows with a higher number, not changes of rows"
+
+
+def not_indexed(key: str) -> str:
+    """The remark on a key without an index.
+
+    Args:
+        key: The key column.
+    """
+    return f"no index begins with {key}: every increment reads the whole table"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,19 +61,24 @@ class Proposal:
         return {"table": self.table, "rows_estimate": self.rows, "mode": self.mode, "key_column": self.key, "note": self.note}
 
 
-def propose(table: str, rows: int | None, schema: pa.Schema | None, indexed: Mapping[str, bool]) -> Proposal:
+def propose(table: str, rows: int | None, schema: pa.Schema | None, indexed: Mapping[str, bool], change: str | None = None) -> Proposal:
     """The key that fits a table best, or none.
 
-    A column of the name and type of a time of change comes first, if an index begins with it. One without index is only mentioned: as there
-    is such a column rows are changed, which a primary key would not see.
+    What the source raises by itself with every change comes first, even without an index: nothing else is as sure. Then a column of the
+    name and type of a time of change, if an index begins with it. One without index, or one that is text, is only mentioned: as there is
+    such a column rows are changed, which a primary key would not see.
 
     Args:
         table: Its name.
         rows: What the source thinks it holds.
         schema: Its columns; None where they were not asked for.
         indexed: Of `Session.indexed_columns`.
+        change: Of `Session.change_column`.
     """
     import pyarrow as pa
+
+    if change is not None and (schema is None or change in schema.names):
+        return Proposal(table, rows, "incremental", change, None if change in indexed else not_indexed(change))
 
     fields = list(schema) if schema is not None else []
     times = [field.name for field in fields if pa.types.is_timestamp(field.type) and _CHANGED.search(field.name)]
@@ -65,6 +86,15 @@ def propose(table: str, rows: int | None, schema: pa.Schema | None, indexed: Map
         return Proposal(table, rows, "incremental", found[0])
     if times:
         return Proposal(table, rows, "full", note=f"an index that begins with {times[0]} would make it a key for increments")
+    texts = [
+        field.name
+        for field in fields
+        if (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+        and _CHANGED.search(field.name)
+        and _MOMENT.search(field.name)
+    ]
+    if texts:
+        return Proposal(table, rows, "full", note=f"{texts[0]} lands as text: as key_column it finds changes if its texts sort by time")
     numbers = [field.name for field in fields if pa.types.is_integer(field.type) and indexed.get(field.name)]
     if numbers:
         return Proposal(table, rows, "incremental", numbers[0], NEW_ROWS_ONLY)
@@ -90,10 +120,12 @@ def arranged(patterns: Sequence[str], proposals: Sequence[Proposal], *, explicit
     if modes == {"full"} or (explicit and not shared):
         extract = {"mode": "full"}
     tables: list[Any] = []
-    own = {proposal.table: proposal for proposal in proposals if proposal.mode and not _same(proposal, extract)}
+    own = {exact(proposal.table): proposal for proposal in proposals if proposal.mode and not _same(proposal, extract)}
     for pattern in patterns:
         tables.append(_entry(own.pop(pattern)) if pattern in own else pattern)
-    return tables + [_entry(proposal) for proposal in own.values()], extract
+    tables += [_entry(proposal) for proposal in own.values()]
+    # The lake takes names before patterns, and of patterns the first that matches: what means one table comes before what means many.
+    return sorted(tables, key=lambda item: not (isinstance(item, dict) and is_pattern(item["name"]))), extract
 
 
 def _same(proposal: Proposal, extract: Mapping[str, str]) -> bool:
@@ -105,7 +137,16 @@ def _same(proposal: Proposal, extract: Mapping[str, str]) -> bool:
 
 def _entry(proposal: Proposal) -> dict[str, Any]:
     settings = {"mode": "incremental", "key_column": proposal.key} if proposal.key else {"mode": "full"}
-    return {"name": proposal.table, "extract": settings}
+    return {"name": exact(proposal.table), "extract": settings}
+
+
+def exact(name: str) -> str:
+    """The entry of `tables` that means one table only: a name that looks like a pattern becomes a pattern that matches just that name.
+
+    Args:
+        name: What the source offers.
+    """
+    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def matching(patterns: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from ducklake_command_add_source.usage import usage
 CORE = ("enabled", "description", "extract")
 """Keys of every source that may be set."""
 _ELSEWHERE = {"name": "give it as NAME", "type": "--type TYPE", "tables": "--table PATTERN"}
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _REFERENCE = re.compile(r"\$\{[^}]+\}\Z")
 
 
@@ -35,6 +36,8 @@ def read(settings: Iterable[str], shape: Shape) -> tuple[dict[str, Any], dict[st
         if place[0] in _ELSEWHERE:
             raise usage(f"--set: {place[0]} is no option of the connector", _ELSEWHERE[place[0]])
         value = scalar(text)
+        if place[0] not in CORE and (value is None or isinstance(value, int | float)) and _is_text(shape.types(place), value):
+            value = text
         if _shows_secret(place, value, shape):
             hint = "--password-stdin, --password-env NAME, or a reference such as ${NAME}"
             raise usage(f"--set: {'.'.join(place)} is secret, and whoever lists this machine's processes would see it", hint)
@@ -62,6 +65,30 @@ def _put(target: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
         if not isinstance(target, dict):
             raise usage(f"--set: {'.'.join(place)} stands below a value", "give the keys of one mapping")
     target[place[-1]] = value
+
+
+def _is_text(types: frozenset[str], value: Any) -> bool:
+    """Whether an option takes text, and not what its value looks like."""
+    looks = {"null"} if value is None else {"boolean"} if isinstance(value, bool) else {"integer", "number"}
+    return "string" in types and not types & looks
+
+
+def answer(text: str, types: frozenset[str]) -> Any:
+    """What somebody means who was asked for an option: text where the option is text, whatever it looks like.
+
+    Args:
+        text: As typed.
+        types: Of `Shape.types`.
+    """
+    if not types or (text[:1] in ("[", "{") and types & {"array", "object"}):
+        return scalar(text)
+    if "boolean" in types and text.lower() in _FLAGS:
+        return _FLAGS[text.lower()]
+    if "integer" in types and re.fullmatch(r"[-+]?(?:0|[1-9][0-9]*)", text):
+        return int(text)
+    if "number" in types and re.fullmatch(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", text):
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    return text
 
 
 def scalar(text: str) -> Any:

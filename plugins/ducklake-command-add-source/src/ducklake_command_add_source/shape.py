@@ -99,6 +99,19 @@ class Shape:
         """
         return next((place for place in (("connection", word), (word,)) if self.has(place)), None)
 
+    def types(self, place: Place) -> frozenset[str]:
+        """What an option may be, in JSON's words (`string`, `integer`, `number`, `boolean`, `array`, `object`, `null`); nothing if unknown.
+
+        Args:
+            place: Its keys; those of a mapping whose keys are free lead to what its values may be.
+        """
+        schema: Any = self._root
+        for part in place:
+            schema = self._plain(schema)
+            below = schema.get("properties", {}).get(part, schema.get("additionalProperties"))
+            schema = below if isinstance(below, dict) else {}
+        return frozenset(self._types(schema))
+
     @property
     def secrets(self) -> list[Field]:
         """The secret options; the one called `password` first."""
@@ -158,6 +171,18 @@ class Shape:
         choices = tuple(str(choice) for choice in schema.get("enum", ()))
         required = name in parent.get("required", ())
         return Field(place, required, secret, scalar, whole, schema.get("default"), schema.get("description", ""), choices)
+
+    def _types(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        if "$ref" in schema:
+            yield from self._types(self._plain(schema))
+            return
+        declared = schema.get("type", ())
+        yield from (declared,) if isinstance(declared, str) else declared
+        if "type" not in schema and all(isinstance(choice, str) for choice in schema.get("enum", (None,))):
+            yield "string"
+        for word in ("anyOf", "oneOf", "allOf"):
+            for member in schema.get(word, ()):
+                yield from self._types(member)
 
     def _plain(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """The schema behind a reference, or the only member of a union that is not null."""

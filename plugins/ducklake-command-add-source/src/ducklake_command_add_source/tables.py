@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ducklake.errors import DataError, did_you_mean
-from ducklake_command_add_source.keys import Proposal, arranged, is_pattern, matching, propose
+from ducklake_command_add_source.keys import Proposal, arranged, is_pattern, matching, not_indexed, propose
 from ducklake_command_add_source.usage import usage
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def choose(
 
 def _proposed(session: Session, table: SourceTable, key: str | None) -> Proposal:
     indexed = session.indexed_columns(table.name)
-    if key is None and not indexed:
+    change = session.change_column(table.name) if key is None else None
+    if key is None and not indexed and change is None:
         return propose(table.name, table.rows_estimate, None, indexed)
     try:
         schema = session.get_schema(table.name)
@@ -87,9 +88,8 @@ def _proposed(session: Session, table: SourceTable, key: str | None) -> Proposal
     if key is not None:
         own = next((name for name in schema.names if name.casefold() == key.casefold()), None)
         if own is not None:
-            note = None if own in indexed else f"no index begins with {own}: every increment reads the whole table"
-            return Proposal(table.name, table.rows_estimate, "incremental", own, note)
-    return propose(table.name, table.rows_estimate, schema, indexed)
+            return Proposal(table.name, table.rows_estimate, "incremental", own, None if own in indexed else not_indexed(own))
+    return propose(table.name, table.rows_estimate, schema, indexed, change)
 
 
 def _refuse(proposals: Sequence[Proposal], mode: str | None, key: str | None) -> None:

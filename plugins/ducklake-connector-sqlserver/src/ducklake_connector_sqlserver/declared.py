@@ -40,6 +40,20 @@ LEFT JOIN sys.types AS b ON b.user_type_id = r.system_type_id
 WHERE r.is_hidden = 0 OR r.error_number IS NOT NULL
 ORDER BY r.column_ordinal
 """
+# What comes after a key can only be sought in a tree that is ordered by it: not by hashes, columns, words or shapes, nor where rows lack.
+INDEXES = """
+SELECT c.name, CAST(x.is_primary_key AS int), (
+    SELECT COUNT(*) FROM sys.index_columns AS m WHERE m.object_id = i.object_id AND m.index_id = i.index_id AND m.key_ordinal > 0
+)
+FROM sys.index_columns AS i
+JOIN sys.indexes AS x ON x.object_id = i.object_id AND x.index_id = i.index_id
+JOIN sys.columns AS c ON c.object_id = i.object_id AND c.column_id = i.column_id
+JOIN sys.objects AS o ON o.object_id = i.object_id
+JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE s.name = {schema} AND o.name = {table} AND o.type IN ('U', 'V') AND i.key_ordinal = 1
+  AND x.type IN (1, 2) AND x.has_filter = 0 AND x.is_disabled = 0 AND x.is_hypothetical = 0
+ORDER BY c.column_id, x.index_id
+"""
 INDEXED = """
 SELECT TOP (1) 1
 FROM sys.index_columns AS i
@@ -48,7 +62,8 @@ JOIN sys.columns AS c ON c.object_id = i.object_id AND c.column_id = i.column_id
 JOIN sys.objects AS o ON o.object_id = i.object_id
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE s.name = {schema} AND o.name = {table} AND c.name = {column}
-  AND ((i.key_ordinal = 1 AND x.has_filter = 0 AND x.is_disabled = 0) OR x.type IN (5, 6))
+  AND ((i.key_ordinal = 1 AND x.type IN (1, 2)) OR x.type IN (5, 6))
+  AND x.has_filter = 0 AND x.is_disabled = 0 AND x.is_hypothetical = 0
 """
 
 
@@ -91,6 +106,11 @@ class DeclaredColumn:
     octets: int = 0
     precision: int = 0
     scale: int = 0
+
+    @property
+    def is_version(self) -> bool:
+        """Whether the server itself counts it up with every change of the row; `timestamp` is the older word for `rowversion`."""
+        return self.kind in ("timestamp", "rowversion")
 
     @property
     def declared(self) -> str:
@@ -169,6 +189,19 @@ def derived(query: str) -> str:
         query: A SELECT.
     """
     return f"(\n{query.strip().rstrip(';')}\n) AS q"
+
+
+def indexed_columns(ask: Ask, table: Table) -> dict[str, bool]:
+    """The columns with which an index over all rows begins that is ordered by them, and whether each alone is the primary key.
+
+    Args:
+        ask: Runs statements.
+        table: Of `list_tables`.
+    """
+    found: dict[str, bool] = {}
+    for name, primary, columns in ask(INDEXES.format(schema=text(table.schema), table=text(table.name))):
+        found[name] = found.get(name, False) or (primary == 1 and columns == 1)
+    return found
 
 
 def is_indexed(ask: Ask, table: Table, column: str) -> bool:

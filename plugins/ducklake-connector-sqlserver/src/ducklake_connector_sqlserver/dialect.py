@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ducklake_connector_sqlserver import tsql
-from ducklake_connector_sqlserver.declared import Ask, DeclaredColumn, Table, columns_of, columns_of_query, derived, is_indexed, list_tables
+from ducklake_connector_sqlserver.declared import (
+    Ask,
+    DeclaredColumn,
+    Table,
+    columns_of,
+    columns_of_query,
+    derived,
+    indexed_columns,
+    is_indexed,
+    list_tables,
+)
 from ducklake_connector_sqlserver.errors import SQL_SERVER, Rules
 from ducklake_connector_sqlserver.isolation import Isolation, isolation_of
 from ducklake_connector_sqlserver.plans import ColumnPlan, plan_column
@@ -98,6 +108,15 @@ class Dialect:
             column: The column.
         """
         return is_indexed(ask, table, column)
+
+    def indexed_columns(self, ask: Ask, table: Table) -> dict[str, bool]:
+        """The columns with which an index begins, and whether each alone is the primary key.
+
+        Args:
+            ask: Runs statements.
+            table: The table.
+        """
+        return indexed_columns(ask, table)
 
     def plan(self, column: DeclaredColumn, options: SqlServerOptions, *, as_text: bool) -> ColumnPlan:
         """How a column is read.

@@ -163,7 +163,7 @@ class SqlServerKeyProbe(KeyProbe):
 
     @property
     def _by_version(self) -> bool:
-        return self.own and self.column.kind in ("timestamp", "rowversion")
+        return self.own and self.column.is_version
 
     def _ordinary(self, kind: KeyKind, now: dt.datetime) -> list[str]:
         """That a time is not beyond the server's clock, and that there is a key."""

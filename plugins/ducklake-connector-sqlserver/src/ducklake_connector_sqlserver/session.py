@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ducklake_connector_sql.proof import prove_count
 from ducklake_connector_sql.selection import select_columns
 from ducklake_connector_sql.server import closed_if_it_fails
 from ducklake_connector_sql.steps import Step, begin
-from ducklake_connector_sqlserver.declared import Ask, DeclaredColumn
+from ducklake_connector_sqlserver.declared import Ask, DeclaredColumn, Table
 from ducklake_connector_sqlserver.odbc import ArrowChannel, Channel, RowChannel, Wire
 from ducklake_connector_sqlserver.plans import ColumnPlan, key_type
 from ducklake_connector_sqlserver.settle import Settler
@@ -104,6 +104,21 @@ class SqlServerSession(Session):
         with self._server.line(place) as line, self._server.explained(place):
             planned = self._plan(line.channel.ask, request)
         return Settler(place, planned.plans, request).schema
+
+    def indexed_columns(self, table: str) -> Mapping[str, bool]:
+        """By the catalog; see `Session.indexed_columns`."""
+        place, located = self._place(table), self._located(table)
+        with self._server.line(place) as line, self._server.explained(place):
+            return self._dialect.indexed_columns(line.channel.ask, located)
+
+    def change_column(self, table: str) -> str | None:
+        """The `rowversion` of a table; that of a view may be of one table of several. See `Session.change_column`."""
+        place, located = self._place(table), self._located(table)
+        if located.kind != "table":
+            return None
+        with self._server.line(place) as line, self._server.explained(place):
+            columns = self._dialect.columns(line.channel.ask, located)
+        return next((column.name for column in columns if column.is_version), None)
 
     def extract(self, request: ExtractRequest) -> Extraction:
         """Look at the key, open a snapshot, count and measure, and begin to read; see `Session.extract`."""
@@ -237,14 +252,18 @@ class SqlServerSession(Session):
     def _place(self, table: str) -> str:
         return f"{self._context.source}.{table}"
 
+    def _located(self, table: str) -> Table:
+        if table in self._tables:
+            return self._tables[table]
+        raise DataError(f"{self._place(table)}: no such table", hint=did_you_mean(table, self._tables, "tables"), code="no_such_table")
+
     def _plan(self, ask: Ask, request: ExtractRequest) -> Planned:
         table, place = request.table, self._place(request.table)
         if request.query is not None:
             source, declared = self._dialect.derived(request.query), self._dialect.query_columns(ask, request.query, place)
-        elif table in self._tables:
-            source, declared = self._dialect.source(self._tables[table]), self._dialect.columns(ask, self._tables[table])
         else:
-            raise DataError(f"{place}: no such table", hint=did_you_mean(table, self._tables, "tables"), code="no_such_table")
+            located = self._located(table)
+            source, declared = self._dialect.source(located), self._dialect.columns(ask, located)
         if not declared:
             raise DataError(f"{place}: no such table any more, or no column that may be seen", code="no_such_table")
         kept, notes = select_columns(request, [column.name for column in declared], place)
