@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import os
 import random
 from collections import Counter
 
@@ -13,10 +14,12 @@ import pytest
 from ducklake.api.engine import EngineError
 from ducklake.errors import DataError
 from ducklake.testing import read_table
+from ducklake.testing.landing import lake_of, land, landed
 from ducklake_connector_csv import session, strict
 from ducklake_connector_csv.connector import CsvConnector
 from ducklake_connector_csv.options import CsvFormat, CsvOptions
 from ducklake_connector_csv.prepare import prepare
+from ducklake_connector_files import ledger
 
 TYPES = {"a": "BIGINT", "b": "DECIMAL(9,2)", "c": "VARCHAR", "d": "DATE", "e": "UTINYINT"}
 GOOD = {
@@ -132,6 +135,27 @@ def test_a_file_with_many_quotes_is_left_to_the_careful_reader(tmp_path, connect
     (tmp_path / "t.csv").write_text('"id","a"\n' + "".join(f'"{number}","x"\n' for number in range(100_000)))
     connector = CsvConnector(CsvOptions(path="t.csv", format={"types": {"id": "BIGINT"}}), connector_context())
     assert sorted(read_table(connector, "t")["id"].to_pylist()) == list(range(100_000))
+
+
+def test_types_that_nobody_declared_are_found_beside_declared_ones_whatever_ends_the_lines(tmp_path, connector_context):
+    (tmp_path / "t.csv").write_bytes(b"id,n\r\n1,5\n2,6\r\n3,7\n")
+    connector = CsvConnector(CsvOptions(path="t.csv", format={"types": {"id": "BIGINT"}}), connector_context())
+    assert sorted(read_table(connector, "t").to_pylist(), key=str) == [{"id": 1, "n": 5}, {"id": 2, "n": 6}, {"id": 3, "n": 7}]
+
+
+@pytest.mark.parametrize("types", [{}, {"id": "BIGINT"}])
+def test_hashes_taken_beside_the_reading_are_those_of_the_files(tmp_path, monkeypatch, types):
+    monkeypatch.setattr(ledger, "_LARGE", 0)
+    file = tmp_path / "t.csv"
+    file.write_text("id,a\n1,x\n2,y\n")
+    lake = lake_of(CsvConnector, {"path": "t.csv", "format": {"types": types}}, tmp_path)
+    assert land(lake)["t"].rows == 2
+    os.utime(file, (1, 1))
+    assert land(lake)["t"].status == "empty"  # another time, the same content
+    with file.open("a") as more:
+        more.write("3,z\n")
+    assert land(lake)["t"].rows == 1
+    assert sorted(landed(lake, "t")) == [[1, "x"], [2, "y"], [3, "z"]]
 
 
 @pytest.mark.parametrize("unterminated", ['1,"x\n', '1,"x', '1,x\n2,"', '1,"a"b\n'])

@@ -141,7 +141,8 @@ class Extraction:
         streams: One or several sources of record batches, together the whole table.
         relation: A SELECT in DuckDB's dialect that the engine runs itself (files).
         source_types: The type that the source declares, a column.
-        state: What to hand to the next extraction, committed with the files. JSON only: text, numbers as text.
+        state: What to hand to the next extraction, committed with the files. JSON only: text, numbers as text. It is read once
+            `verify` has returned, so that may still put in what is known only after reading.
         overlap: Given where an increment may repeat rows; None where it cannot.
         notes: Remarks for the catalog and the user, for example `column x lands as text: money`.
         translate_error: Turns an engine error while reading `relation` into one that names the

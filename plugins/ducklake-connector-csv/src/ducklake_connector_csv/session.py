@@ -143,7 +143,7 @@ class CsvSession(FilesSession[CsvOptions]):
         """Find names and types: sure ones if `proven`, by scans over everything; else likely ones, checked while the rows are read."""
         place, layout, engine = self.place(table), self.options.format, self.context.engine
         self._check_same_width(place, portions, known)
-        strict = not proven and bool(self._strict_types()) and all(suits(one.prepared.file, layout) for one in portions)
+        strict = not proven and bool(self._strict_types()) and all(self._suits(one.prepared.file) for one in portions)
         if not strict:
             portions = [
                 dataclasses.replace(one, prepared=surveyed(place, one.prepared, one.name, layout, self._copy, self._looks))
@@ -190,6 +190,10 @@ class CsvSession(FilesSession[CsvOptions]):
         unproven = () if proven else tuple(types)
         relation = typed(text, names, declared, types, unproven, done)
         return _Reading(identities, tuple(suspects), relation, columns, tuple(notes), unproven)
+
+    def _suits(self, file: ReadableFile) -> bool:
+        declared = {name.casefold() for name in self.options.format.types}
+        return suits(file, self.options.format, sampled=not declared.issuperset(name.casefold() for name in file.columns))
 
     def _strict_types(self) -> dict[str, pa.DataType]:
         """The columns that Arrow reads exactly or not at all, by name, folded; none where the files' format is not for it."""

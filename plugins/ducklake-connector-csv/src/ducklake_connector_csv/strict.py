@@ -61,20 +61,21 @@ def arrow_type(kind: str) -> pa.DataType | None:
     }.get(kind)
 
 
-def suits(file: ReadableFile, layout: CsvFormat) -> bool:
+def suits(file: ReadableFile, layout: CsvFormat, *, sampled: bool) -> bool:
     """Whether a file is worth trying.
 
     Args:
         file: As DuckDB would get it.
         layout: Its format, in UTF-8.
+        sampled: Whether DuckDB has to find out types from its first rows, for which its lines must end alike.
     """
     if file.path.suffix == ".gz" or len(file.columns) < 2 or not (layout.delimiter + layout.quote).isascii():
         return False
-    if not layout.quote:
-        return True
     with file.path.open("rb") as content:
         head = content.read(_HEAD)
-    return head.count(layout.quote.encode()) * _SPARSE <= len(head) or len(head) < _HEAD
+    if sampled and 0 < head.count(b"\r\n") < head.count(b"\n"):
+        return False
+    return not layout.quote or len(head) < _HEAD or head.count(layout.quote.encode()) * _SPARSE <= len(head)
 
 
 class StrictReader:
