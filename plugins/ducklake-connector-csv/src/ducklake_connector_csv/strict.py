@@ -21,7 +21,9 @@ from ducklake_connector_csv.relation import ReadableFile
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PIECE = 2 << 20
+_PIECE = 900 << 10
+"""Bytes: less than the megabyte from which the command gives memory back to the system, to take it anew for the next piece."""
+
 _HEAD = 1 << 20
 _SPARSE = 100
 """Bytes a quote from which on looking at each quote costs less than Arrow gains."""
