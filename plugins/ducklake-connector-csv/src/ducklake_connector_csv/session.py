@@ -143,7 +143,8 @@ class CsvSession(FilesSession[CsvOptions]):
         """Find names and types: sure ones if `proven`, by scans over everything; else likely ones, checked while the rows are read."""
         place, layout, engine = self.place(table), self.options.format, self.context.engine
         self._check_same_width(place, portions, known)
-        strict = not proven and bool(self._strict_types()) and all(self._suits(one.prepared.file) for one in portions)
+        exact = {} if proven else self._strict_types()
+        strict = bool(exact) and all(self._suits(one.prepared.file) for one in portions)
         if not strict:
             portions = [
                 dataclasses.replace(one, prepared=surveyed(place, one.prepared, one.name, layout, self._copy, self._looks))
@@ -183,7 +184,6 @@ class CsvSession(FilesSession[CsvOptions]):
         )
         done: dict[int, pa.DataType] = {}
         if strict:
-            exact = self._strict_types()
             done = {at: exact[name.casefold()] for at, name in enumerate(names) if name.casefold() in exact}
             text = self._strict_relation(table, files, names, done)
         identities = tuple(one.file for one in portions)
