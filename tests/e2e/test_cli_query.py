@@ -98,6 +98,14 @@ def test_what_is_no_select_is_exit_2(lake, sql: str):
     assert outcome.errors
 
 
+def test_a_value_that_fails_far_behind_the_first_rows_is_an_error_of_the_data(lake):
+    late = "SELECT CAST(CASE WHEN id = 1500000 THEN 'x' ELSE '1' END AS INTEGER) AS x FROM range(2000000) AS t(id)"
+    outcome = lake.run("query", late)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.startswith("error: query: Could not convert string 'x' to INT32")
+    assert not outcome.stdout
+
+
 def test_other_files_cannot_be_read(lake):
     lake.write({"secret.csv": "a\n1\n"})
     outcome = lake.run("query", f"SELECT * FROM read_csv('{lake.path / 'secret.csv'}')")

@@ -193,6 +193,14 @@ class Vague(DuckDBSession):
 hostile_engine("test_errors_are_of_a_kind", Vague)
 
 
+class Late(DuckDBSession):
+    def _flowing(self, reader):
+        return reader
+
+
+hostile_engine("test_errors_behind_rows_that_have_been_read_are_of_a_kind", Late)
+
+
 class Permissive(DuckDBSession):
     def single_select(self, sql):
         return sql

@@ -116,11 +116,25 @@ class DuckDBSession(EngineSession):
 
     def stream(self, sql: str, batch_size: int = 50_000) -> pa.RecordBatchReader:
         """Stream a SELECT; see `EngineSession.stream`."""
+        import pyarrow as pa
+
         with self._errors():
             result = self._connection.execute(sql)
             to_reader = getattr(result, "to_arrow_reader", None) or result.fetch_record_batch
             reader: pa.RecordBatchReader = to_reader(batch_size)
-            return reader
+        return pa.RecordBatchReader.from_batches(reader.schema, self._flowing(reader))
+
+    def _flowing(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The rows of a reader: what fails on the way is DuckDB's, but Arrow hands on its words only."""
+        import duckdb
+        import pyarrow as pa
+
+        try:
+            yield from reader
+        except (pa.ArrowException, OSError) as error:
+            kinds = {"INTERRUPT": duckdb.InterruptException, "Out of Memory": duckdb.OutOfMemoryException, "IO": duckdb.IOException}
+            with self._explained():
+                raise kinds.get(str(error).partition(" Error: ")[0], duckdb.DataError)(str(error)) from error
 
     def write(self, sql: str, spec: FileSpec) -> StagedFiles:
         """Write a SELECT with DuckDB's own Parquet writer; see `EngineSession.write`."""
@@ -219,6 +233,11 @@ class DuckDBSession(EngineSession):
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         self._stream_error = None
+        with self._explained():
+            yield
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
             with _translated():
                 yield

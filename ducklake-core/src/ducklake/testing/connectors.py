@@ -46,13 +46,9 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
 
 
 def _of_relation(connector: Connector[Any], extraction: Extraction) -> pa.Table:
-    import pyarrow as pa
-
     from ducklake.api.engine import EngineError
 
     try:
         return connector.context.engine.stream(extraction.relation or "").read_all()
-    except (EngineError, pa.ArrowException, OSError) as error:  # the latter two once rows flow
-        failure = error if isinstance(error, EngineError) else EngineError(str(error))
-        better = extraction.translate_error(failure) if extraction.translate_error else None
-        raise better or failure from error
+    except EngineError as error:
+        raise (extraction.translate_error(error) if extraction.translate_error else None) or error from error

@@ -326,6 +326,26 @@ class EngineTests(Suite):
             session.fetch(sql)
         assert caught.value.kind == kind
 
+    def test_errors_behind_rows_that_have_been_read_are_of_a_kind(self, session: EngineSession) -> None:
+        """A stream fails as a statement does, however far it has come, and hands on what another stream raised."""
+        import pyarrow as pa
+
+        from ducklake.api.engine import EngineError
+
+        late = "SELECT CAST(CASE WHEN id = 1500000 THEN 'x' ELSE '1' END AS INTEGER) AS x FROM range(2000000) AS t(id)"
+        with pytest.raises(EngineError) as caught:
+            session.stream(late, 1000).read_all()
+        assert caught.value.kind == "data"
+
+        def failing() -> Iterator[Any]:
+            for _ in range(500):
+                yield pa.record_batch({"id": range(10_000)})
+            raise LookupError("the stream's own")
+
+        session.register("bad", failing(), pa.schema([("id", pa.int64())]))
+        with pytest.raises(LookupError, match="the stream's own"):
+            session.stream("SELECT id + 1 FROM bad", 1000).read_all()
+
     @pytest.mark.parametrize("sql", ["SELECT 1; SELECT 2", "DROP TABLE x", "", "COPY (SELECT 1) TO 'x'"])
     def test_only_one_select_passes(self, session: EngineSession, sql: str) -> None:
         """What users type may only read."""
