@@ -192,7 +192,8 @@ class DuckDBSession(EngineSession):
 
         reader = pa.RecordBatchReader.from_batches(schema, self._watched(batches))
         with self._errors():
-            self._connection.register(name, reader)
+            # The bare stream: for a reader DuckDB would load Arrow's dataset package, and let its threads read ahead.
+            self._connection.register(name, reader.__arrow_c_stream__())
 
     def single_select(self, sql: str) -> str:
         """Parse and look; see `EngineSession.single_select`."""

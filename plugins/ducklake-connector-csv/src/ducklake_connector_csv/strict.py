@@ -114,8 +114,8 @@ class StrictReader:
         pool = ThreadPoolExecutor(self._threads)
         try:
             for file in self._files:
-                for piece in self._pieces(file):
-                    waiting.append(pool.submit(self._parsed, file.columns, piece))
+                for data, end in self._pieces(file):
+                    waiting.append(pool.submit(self._parsed, file.columns, data, end))
                     if len(waiting) > self._threads:
                         yield waiting.popleft().result()
             while waiting:
@@ -123,30 +123,33 @@ class StrictReader:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _pieces(self, file: ReadableFile) -> Iterator[bytes]:
-        """The records behind the header, each piece whole records of a form that all readers understand alike."""
+    def _pieces(self, file: ReadableFile) -> Iterator[tuple[bytes, int]]:
+        """Bytes from a record's begin on, and how many of them are whole records of a form that all readers understand alike.
+
+        What is behind those is read again with the next: that is less work than to put it in front of them.
+        """
         with file.path.open("rb") as content:
             for _ in range(file.lines):
                 self._check_ends(content.readline())
             if not file.lines and content.read(3) != _BYTE_ORDER_MARK:
                 content.seek(0)
-            rest, size = b"", _PIECE
-            while more := content.read(size):
-                rest += more
-                end = self._checked(rest)
-                if end:
-                    if rest[:end].strip(b"\r\n"):
-                        yield rest[:end]
-                    rest, size = rest[end:], _PIECE
-                elif 2 * len(rest) > _LIMIT:
+            start, size = content.tell(), _PIECE
+            while data := content.read(size):
+                last = len(data) < size
+                if last and not data.endswith(b"\n"):
+                    data += b"\n"
+                end = self._checked(data)
+                if last and end < len(data):
                     raise Refused
-                else:
-                    size = len(rest)  # one record: doubling keeps the work in proportion
-            if rest.strip(b"\r\n"):
-                # The last record may end without a line's end.
-                if self._checked(rest + b"\n") <= len(rest):
+                if end and (data[0] not in b"\r\n" or data[:end].strip(b"\r\n")):
+                    yield data, end
+                if last:
+                    break
+                size = _PIECE if end else 2 * size  # one record: doubling keeps the work in proportion
+                if size > _LIMIT:
                     raise Refused
-                yield rest
+                start += end
+                content.seek(start)
 
     def _checked(self, data: bytes) -> int:
         """Where the last whole record ends, in bytes that begin with one; 0 if none does.
@@ -185,7 +188,7 @@ class StrictReader:
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n") + data.endswith(b"\r"):
             raise Refused
 
-    def _parsed(self, columns: Sequence[str], piece: bytes) -> pa.RecordBatch:
+    def _parsed(self, columns: Sequence[str], data: bytes, end: int) -> pa.RecordBatch:
         import pyarrow as pa
         import pyarrow.csv
 
@@ -194,8 +197,8 @@ class StrictReader:
         layout = self._layout
         try:
             table = pyarrow.csv.read_csv(
-                pa.BufferReader(piece),
-                pyarrow.csv.ReadOptions(use_threads=False, block_size=len(piece) + 1, column_names=names),
+                pa.BufferReader(pa.py_buffer(data).slice(0, end)),
+                pyarrow.csv.ReadOptions(use_threads=False, block_size=end + 1, column_names=names),
                 pyarrow.csv.ParseOptions(delimiter=layout.delimiter, quote_char=layout.quote or False, newlines_in_values=True),
                 pyarrow.csv.ConvertOptions(
                     column_types={name: self.schema.field(name).type for name in names},
