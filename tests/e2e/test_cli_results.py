@@ -134,6 +134,21 @@ def test_catalog_show_has_columns_statistics_schemas_and_files(shop):
     shop.fails(2, "catalog", "show", "pedidos")
 
 
+def test_catalog_show_estimates_distinct_values_where_asked(shop):
+    shop.write({"pedidos.csv": 'id,"odd "" name",nota\n' + "".join(f"{number},{'ab'[number % 2]},\n" for number in range(500))})
+    shop.ok("extract", "shop")
+    lines = shop.ok("catalog", "show", "raw.shop.pedidos", "--distinct").stdout.splitlines()
+    assert [line.split()[-4:-2] for line in lines if line.startswith('odd " name')] == [["0", "~2"]]
+    (facts,) = shop.ok("catalog", "show", "raw.shop.pedidos", "--distinct", "--json").results
+    found = {column["name"]: column["approx_distinct"] for column in facts["columns"]}
+    assert 350 < found["id"] < 650
+    assert found['odd " name'] == 2
+    assert (found["nota"], found["_source_name"]) == (0, 1)
+    (plain,) = shop.ok("catalog", "show", "raw.shop.pedidos", "--json").results
+    assert "approx_distinct" not in plain["columns"][0]
+    assert shop.lake.show("raw.shop.pedidos", distinct=True)["columns"] == facts["columns"]
+
+
 def test_a_lost_catalog_is_rebuilt_from_the_files(shop):
     shop.ok("extract", "--all")
     (shop.path / "data" / "catalog.duckdb").unlink()

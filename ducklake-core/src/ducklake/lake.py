@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake.api.events import RunEvent
 from ducklake.api.results import CommandResult, TableResult
+from ducklake.api.sql import quote, quote_path
 from ducklake.api.tables import TableRef
 from ducklake.catalog import queries
 from ducklake.catalog.store import Catalog
@@ -380,11 +381,13 @@ class Lake:
         with self.catalog_store.read() as connection:
             return queries.quality(connection, limit)
 
-    def show(self, table: str) -> dict[str, Any]:
+    def show(self, table: str, *, distinct: bool = False) -> dict[str, Any]:
         """Everything the catalog knows of one table.
 
         Args:
             table: `layer.domain.table`.
+            distinct: Estimate how many distinct values each column has (`approx_distinct`, by HyperLogLog), which reads
+                the whole table.
 
         Raises:
             DataError: There is no such table.
@@ -398,7 +401,7 @@ class Lake:
                     f"{ref}: no such table in the lake", hint=did_you_mean(str(ref), map(str, tables), "tables"), code="no_such_table"
                 )
             statistics = queries.column_statistics(connection, {file.owner for file in state.current_files})
-            return {
+            facts: dict[str, Any] = {
                 "layer": ref.layer,
                 "domain": ref.domain,
                 "table": ref.table,
@@ -411,6 +414,12 @@ class Lake:
                 "versions": queries.versions(connection, ref),
                 "files": [dataclasses.asdict(file) for file in state.files],
             }
+        if distinct and facts["columns"]:
+            counts = ", ".join(f"approx_count_distinct({quote(column['name'])})" for column in facts["columns"])
+            found = self.query(f"SELECT {counts} FROM {quote_path(ref.layer, ref.domain, ref.table)}").table
+            for column, values in zip(facts["columns"], found.columns, strict=True):
+                column["approx_distinct"] = values[0].as_py()
+        return facts
 
     def rollback(self, table: str, to: int | None = None) -> dict[str, Any]:
         """Make an earlier version of a staging or consume table the current one.

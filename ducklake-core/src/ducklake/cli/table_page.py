@@ -40,12 +40,14 @@ def write_page(cli: Invocation, facts: Mapping[str, Any], data: str) -> None:
 
 def _columns(cli: Invocation, columns: Sequence[Mapping[str, Any]]) -> None:
     origin = any(column.get("source_type") for column in columns)
-    headings = ("column", "type", *(("source type",) if origin else ()), "nulls", "min", "max")
+    counted = any("approx_distinct" in column for column in columns)
+    headings = ("column", "type", *(("source type",) if origin else ()), "nulls", *(("distinct",) if counted else ()), "min", "max")
     cells = []
     for column in columns:
         kind = (column["type"].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"), *((text(column.get("source_type")),) if origin else ()))
         lowest, highest = (_short(column.get(key), 12 if origin else 16) for key in ("minimum", "maximum"))
-        cells.append((column["name"], *kind, text(column.get("nulls")), lowest, highest))
+        distinct = (f"~{count(column['approx_distinct'])}",) if counted else ()
+        cells.append((column["name"], *kind, text(column.get("nulls")), *distinct, lowest, highest))
     cli.say()
     write_table(headings, cells)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -131,15 +132,20 @@ def quality(cli: Invocation, limit: Limit = 20) -> None:
 def show(
     cli: Invocation,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="layer.domain.table", autocompletion=completion.tables)],
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Read the table, and estimate how many distinct values each column has.")
+    ] = False,
 ) -> None:
     """Show one table: columns with statistics, schema history, versions, files.
 
     Args:
         cli: The call.
         table: Its name.
+        distinct: Whether to estimate numbers of distinct values, marked `~`.
     """
     lake = cli.lake()
-    facts = lake.show(table)
+    with cli.working() if distinct else contextlib.nullcontext():
+        facts = lake.show(table, distinct=distinct)
     cli.document([facts])
     if cli.json:
         return
