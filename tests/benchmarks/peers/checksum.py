@@ -10,7 +10,7 @@ columns = (
     if what == "transform"
     else "l_orderkey::bigint, l_linenumber::int, l_extendedprice::decimal(15,2), l_shipdate::date, l_comment"
 )
-rows, total = duckdb.sql(f"""
+((rows, total),) = duckdb.sql(f"""
     select count(*), sum(hash({columns})::hugeint)
-    from read_parquet('{files}', hive_partitioning = false)""").fetchone()
+    from read_parquet('{files}', hive_partitioning = false)""").fetchall()
 print(f"rows {rows} checksum {total}")
