@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 _PIECE = 900 << 10
 """Bytes: less than the megabyte from which the command gives memory back to the system, to take it anew for the next piece."""
 
+_AHEAD = 4
+"""Pieces a thread that are read before they are asked for: enough to go on with while the engine writes row groups."""
+
 _HEAD = 1 << 20
 _SPARSE = 100
 """Bytes a quote from which on looking at each quote costs less than Arrow gains."""
 
 _HEXADECIMAL = (b"0x", b"0X")
 """What Arrow takes for a number in base 16, also where it becomes negative by it."""
+
+_QUOTED = rb"%(quote)s(?:(?<![^%(mark)s\n%(quote)s]%(quote)s)[^%(quote)s]*%(quote)s(?![^%(mark)s\r\n%(quote)s])|(?<=(%(quote)s)))"
+"""From a quote to its partner, which enclose a field, or part of one up to a doubled quote; else just the quote, captured."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LIMIT = 2**31 - 2
@@ -99,8 +105,9 @@ class StrictReader:
         self._positions = {name.casefold(): at for at, name in enumerate(names)}
         self._threads = min(os.cpu_count() or 1, 4)
         self.schema = pa.schema([pa.field(f"c{at}", types.get(at, pa.string())) for at in range(len(names))])
-        begin = re.escape(self._mark + self._quote)
-        self._hexadecimal = {x: re.compile(rb"%s(?<=[%s\n\t ]0%s)" % (x, begin, x)) for x in (b"x", b"X")}
+        known = {b"mark": re.escape(self._mark), b"quote": re.escape(self._quote)}
+        self._quotes = re.compile(_QUOTED % known) if self._quote else None
+        self._hexadecimal = {x: re.compile(rb"%s(?<=[%s\n\t ]0%s)" % (x, re.escape(self._mark + self._quote), x)) for x in (b"x", b"X")}
         self._has_integers = any(pa.types.is_integer(kind) for kind in types.values())
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -116,7 +123,7 @@ class StrictReader:
             for file in self._files:
                 for data, end in self._pieces(file):
                     waiting.append(pool.submit(self._parsed, file.columns, data, end))
-                    if len(waiting) > self._threads:
+                    if len(waiting) > _AHEAD * self._threads:
                         yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -160,28 +167,28 @@ class StrictReader:
         """
         if data.startswith(_BYTE_ORDER_MARK):
             raise Refused
-        parts = data.split(self._quote) if self._quote else [data]
-        # Every second part stands outside of quotes. The last with a line's end is where the piece ends.
-        last = (len(parts) - 1) // 2 * 2
-        behind = sum(map(len, parts[last + 1 :])) + len(parts) - 1 - last
-        while (found := parts[last].rfind(b"\n")) < 0:
-            if not last:
-                return 0
-            behind += len(parts[last]) + len(parts[last - 1]) + 2
-            last -= 2
-        end = len(data) - behind - len(parts[last]) + found + 1
-        before, after = self._mark + b"\n", self._mark + b"\r\n"
-        if last:
-            if (parts[0] and parts[0][-1] not in before) or parts[last][0] not in after:
-                raise Refused
-            for part in parts[2:last:2]:
-                # An empty one is a doubled quote.
-                if part and (part[-1] not in before or part[0] not in after):
-                    raise Refused
         self._check_ends(data)
         if self._has_integers and (data[:2] in _HEXADECIMAL or any(x in data and self._hexadecimal[x].search(data) for x in (b"X", b"x"))):
             raise Refused
+        if self._quotes is None:
+            return data.rfind(b"\n") + 1
+        stop = self._check_quotes(data, self._quotes)
+        end = data.rfind(b"\n", 0, stop) + 1
+        while end and (closing := data.rfind(self._quote, end, stop)) >= 0:
+            stop = data.rfind(self._quote, 0, closing)
+            if stop < end:  # that line ends within quotes
+                end = data.rfind(b"\n", 0, stop) + 1
         return end
+
+    def _check_quotes(self, data: bytes, quotes: re.Pattern[bytes]) -> int:
+        """Where the field begins that is not closed in these bytes, and else where they end."""
+        found = quotes.findall(data)
+        if not any(found):
+            return len(data)
+        begin = data.rfind(self._quote)
+        if any(found[:-1]) or data[max(begin - 1, 0) : begin] not in (b"", b"\n", self._mark, self._quote):
+            raise Refused
+        return begin
 
     @staticmethod
     def _check_ends(data: bytes) -> None:
