@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _PIECE = 900 << 10
 """Bytes: less than the megabyte from which the command gives memory back to the system, to take it anew for the next piece."""
 
-_AHEAD = 4
-"""Pieces a thread that are read before they are asked for: enough to go on with while the engine writes row groups."""
+_AHEAD = 8 << 20
+"""Bytes that are read before they are asked for: enough to go on with while the engine writes row groups."""
 
 _HEAD = 1 << 20
 _SPARSE = 100
@@ -117,16 +117,20 @@ class StrictReader:
             OSError: A file cannot be read.
             Refused: A value or the form of a file is not beyond doubt.
         """
-        waiting: deque[Future[pa.RecordBatch]] = deque()
+        waiting: deque[tuple[Future[pa.RecordBatch], int]] = deque()
+        ahead = 0
         pool = ThreadPoolExecutor(self._threads)
         try:
             for file in self._files:
                 for data, end in self._pieces(file):
-                    waiting.append(pool.submit(self._parsed, file.columns, data, end))
-                    if len(waiting) > _AHEAD * self._threads:
-                        yield waiting.popleft().result()
+                    waiting.append((pool.submit(self._parsed, file.columns, data, end), len(data)))
+                    ahead += len(data)
+                    while len(waiting) > self._threads and ahead > _AHEAD:
+                        done, size = waiting.popleft()
+                        ahead -= size
+                        yield done.result()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[0].result()
         finally:
             pool.shutdown(cancel_futures=True)
 
