@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import re
 import warnings
@@ -94,6 +95,7 @@ class DuckDBSession(EngineSession):
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._stream_error: BaseException | None = None
+        self._cancelled = False
         self._made: set[str | tuple[str, str]] = set()
 
     @property
@@ -119,22 +121,41 @@ class DuckDBSession(EngineSession):
         import pyarrow as pa
 
         with self._errors():
-            result = self._connection.execute(sql)
-            to_reader = getattr(result, "to_arrow_reader", None) or result.fetch_record_batch
-            reader: pa.RecordBatchReader = to_reader(batch_size)
-        return pa.RecordBatchReader.from_batches(reader.schema, self._flowing(reader))
+            reader = self._reader(sql, batch_size)
+        return pa.RecordBatchReader.from_batches(reader.schema, self._flowing(reader, sql))
 
-    def _flowing(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def _reader(self, sql: str, batch_size: int) -> pa.RecordBatchReader:
+        result = self._connection.execute(sql)
+        to_reader = getattr(result, "to_arrow_reader", None) or result.fetch_record_batch
+        reader: pa.RecordBatchReader = to_reader(batch_size)
+        return reader
+
+    def _flowing(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
         """The rows of a reader: what fails on the way is DuckDB's, but Arrow hands on its words only."""
         import duckdb
         import pyarrow as pa
 
+        kinds = {"INTERRUPT": duckdb.InterruptException, "Out of Memory": duckdb.OutOfMemoryException, "IO": duckdb.IOException}
         try:
             yield from reader
         except (pa.ArrowException, OSError) as error:
-            kinds = {"INTERRUPT": duckdb.InterruptException, "Out of Memory": duckdb.OutOfMemoryException, "IO": duckdb.IOException}
             with self._explained():
-                raise kinds.get(str(error).partition(" Error: ")[0], duckdb.DataError)(str(error)) from error
+                text = self._reason(str(error), sql)
+                raise kinds.get(text.partition(" Error: ")[0], duckdb.DataError)(text) from error
+
+    def _reason(self, text: str, sql: str) -> str:
+        """What has failed: where one thread fails, DuckDB stops the others, and may tell of that instead. So it runs again."""
+        import pyarrow as pa
+
+        for _ in range(10):
+            if self._cancelled or self._stream_error or not text.startswith("INTERRUPT"):
+                break
+            try:
+                collections.deque(self._reader(sql, 50_000), maxlen=0)
+                break
+            except (pa.ArrowException, OSError) as error:
+                text = str(error)
+        return text
 
     def write(self, sql: str, spec: FileSpec) -> StagedFiles:
         """Write a SELECT with DuckDB's own Parquet writer; see `EngineSession.write`."""
@@ -213,6 +234,7 @@ class DuckDBSession(EngineSession):
 
     def cancel(self) -> None:
         """Interrupt the running statement."""
+        self._cancelled = True
         with contextlib.suppress(Exception):
             self._connection.interrupt()
 
@@ -233,7 +255,7 @@ class DuckDBSession(EngineSession):
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        self._stream_error = None
+        self._stream_error, self._cancelled = None, False
         with self._explained():
             yield
 

@@ -47,8 +47,13 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
 
 def _of_relation(connector: Connector[Any], extraction: Extraction) -> pa.Table:
     from ducklake.api.engine import EngineError
+    from ducklake.api.sql import quote_path
+    from ducklake.api.tables import TableRef
 
+    ref = TableRef("raw", "testing", "rows")
+    engine = connector.context.engine
     try:
-        return connector.context.engine.stream(extraction.relation or "").read_all()
+        engine.keep(ref, extraction.relation or "")
     except EngineError as error:
         raise (extraction.translate_error(error) if extraction.translate_error else None) or error from error
+    return engine.stream(f"SELECT * FROM {quote_path(ref.layer, ref.domain, ref.table)}").read_all()
