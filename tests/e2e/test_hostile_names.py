@@ -94,7 +94,7 @@ def test_tables_that_differ_in_case_are_never_taken_for_each_other(lake_project:
     lake = lake_project(
         {
             "A.csv": "id\n1\n",
-            "a.csv": "id\n10\n",
+            "a.csv": "id\n10\n11\n",
             "config/sources.yaml": "sources:\n  - {name: s, type: csv, path: '*.csv', table: '{stem}'}\n",
             "config/pipelines.yaml": "pipelines:\n" + pipeline.format("upper", "A") + pipeline.format("lower", "a"),
         }
@@ -102,8 +102,10 @@ def test_tables_that_differ_in_case_are_never_taken_for_each_other(lake_project:
     lake.ok("extract", "s")
     lake.ok("run", "--all")
     assert lake.query("SELECT a.id FROM raw.s.A a") == [[1]]
-    assert lake.query('SELECT id FROM raw.s."a"') == [[10]]
-    assert lake.query("SELECT u.id, l.id FROM staging.d.upper u, staging.d.lower l") == [[1, 10]]
+    assert lake.query('SELECT id FROM raw.s."a"') == [[10], [11]]
+    assert lake.query('SELECT id FROM "raw"."s"."a"') == [[10], [11]]
+    assert lake.query("SELECT u.id, l.id FROM staging.d.upper u, staging.d.lower l") == [[1, 10], [1, 11]]
+    assert [lake.lake.show(f"raw.s.{name}", distinct=True)["columns"][0]["approx_distinct"] for name in "Aa"] == [1, 2]
     assert "differ in case only" in lake.fails(2, "query", "SELECT * FROM raw.s.A, raw.s.a").stderr
 
 

@@ -418,7 +418,7 @@ class Lake:
             counts = ", ".join(f"approx_count_distinct({quote(column['name'])})" for column in facts["columns"])
             found = self.query(f"SELECT {counts} FROM {quote_path(ref.layer, ref.domain, ref.table)}").table
             for column, values in zip(facts["columns"], found.columns, strict=True):
-                column["approx_distinct"] = values[0].as_py()
+                column["approx_distinct"] = min(values[0].as_py(), facts["rows"])
         return facts
 
     def rollback(self, table: str, to: int | None = None) -> dict[str, Any]:

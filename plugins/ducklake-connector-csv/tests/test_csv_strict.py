@@ -137,6 +137,44 @@ def test_a_file_with_many_quotes_is_left_to_the_careful_reader(tmp_path, connect
     assert sorted(read_table(connector, "t")["id"].to_pylist()) == list(range(100_000))
 
 
+def test_a_file_that_ends_in_half_a_line_end_is_left_to_the_careful_reader(tmp_path, connector_context):
+    (tmp_path / "t.csv").write_bytes(b"id,a\n1,2\r")
+    connector = CsvConnector(CsvOptions(path="t.csv", format={"types": {"id": "BIGINT"}}), connector_context())
+    with pytest.raises(DataError):
+        read_table(connector, "t")
+
+
+def test_a_blank_as_quote_is_left_to_the_careful_reader(tmp_path, connector_context):
+    (tmp_path / "t.csv").write_text("id,n\n1, x \n")
+    connector = CsvConnector(CsvOptions(path="t.csv", format={"types": {"id": "BIGINT"}, "quote": " "}), connector_context())
+    assert read_table(connector, "t").to_pylist() == [{"id": 1, "n": " x "}]
+
+
+@pytest.mark.parametrize(("files", "columns"), [(200, 3), (3, 60)])
+def test_what_is_read_ahead_is_bounded(tmp_path, monkeypatch, files, columns):
+    """Of many small files and of files that lack columns just a few batches are held, each with one array for all that lacks."""
+    monkeypatch.setattr(strict, "_PIECE", 1000)
+    layout = CsvFormat(types={f"c{at}": "BIGINT" for at in range(columns)})
+    made = []
+    for number in range(files):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("c0,c1\n" + "1,2\n" * 2000)
+        made.append(prepare("s.t", path, path.name, layout, lambda: tmp_path / "copy").file)
+    parsed = []
+
+    class Counted(strict.StrictReader):
+        def _parsed(self, *arguments):
+            parsed.append(super()._parsed(*arguments))
+            return parsed[-1]
+
+    reader = iter(Counted(made, layout, list(layout.types), dict.fromkeys(range(columns), pa.int64())))
+    first = next(reader)
+    assert len(parsed) <= strict._PIECES + 5
+    lacking = {column.buffers()[1].address for column in first.columns[2:]}
+    assert len(lacking) == 1
+    assert sum(batch.num_rows for batch in reader) + first.num_rows == 2000 * files
+
+
 def test_types_that_nobody_declared_are_found_beside_declared_ones_whatever_ends_the_lines(tmp_path, connector_context):
     (tmp_path / "t.csv").write_bytes(b"id,n\r\n1,5\n2,6\r\n3,7\n")
     connector = CsvConnector(CsvOptions(path="t.csv", format={"types": {"id": "BIGINT"}}), connector_context())

@@ -198,6 +198,13 @@ def test_quotes_that_do_not_close_name_the_line(land, content, line):
         land(content)
 
 
+@pytest.mark.parametrize("content", ['id,"a"b\n1,x\n2,"y"\n', 'id,"a\n1,x\n2,y\n', 'id,"a"b"', '"id"x,a\n1,2\n'])
+@pytest.mark.parametrize("types", [{}, {"id": "BIGINT"}])
+def test_quotes_that_do_not_close_in_the_header_are_an_error(land, content, types):
+    with pytest.raises(DataError, match=r"t\.csv: in its first line a quoted field is not closed"):
+        land(content, types=types)
+
+
 def test_other_delimiters_and_quotes(land):
     assert rows(land("a;b\n'x;''y';1,5\n", delimiter=";", quote="'")) == [("x;'y", "1,5")]
     assert rows(land("a\tb\n1\t\n", delimiter="\\t")) == [(1, None)]

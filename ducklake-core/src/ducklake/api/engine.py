@@ -151,6 +151,10 @@ class EngineSession(abc.ABC):
             sql: One SELECT.
             batch_size: Rows a batch.
 
+        Returns:
+            The rows, to be read before the next statement of the session. Reading raises as this does, and what a
+            registered stream has raised as it is.
+
         Raises:
             EngineError: It failed.
         """

@@ -137,7 +137,9 @@ class DuckDBSession(EngineSession):
 
         kinds = {"INTERRUPT": duckdb.InterruptException, "Out of Memory": duckdb.OutOfMemoryException, "IO": duckdb.IOException}
         try:
-            yield from reader
+            # Python looks for Ctrl-C in a loop, which within `yield from` it does not.
+            for batch in reader:  # noqa: UP028
+                yield batch
         except (pa.ArrowException, OSError) as error:
             with self._explained():
                 text = self._reason(str(error), sql)

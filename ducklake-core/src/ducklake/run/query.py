@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LOSSY_IN_ARROW = frozenset({"TIME WITH TIME ZONE", "BIT", "BIGNUM", "HUGEINT", "UHUGEINT", "INTERVAL"})
 _MISSING_TABLE = re.compile(r'(?:Table with name (.+?)|Catalog ".*"|[Ss]chema .*) does not exist')
-_TABLE = re.compile(r'\b(raw|staging|consume)\.(?:"((?:[^"]|"")+)"|(\w+))\.(?:"((?:[^"]|"")+)"|(\w+))', re.IGNORECASE)
+_TABLE = re.compile(r'\b(raw|staging|consume)"?\.(?:"((?:[^"]|"")+)"|(\w+))\.(?:"((?:[^"]|"")+)"|(\w+))', re.IGNORECASE)
 _LISTINGS = ("information_schema", "duckdb_", "pg_catalog", "sqlite_master", "show ", "show\n", "pragma")
 
 

@@ -55,5 +55,8 @@ def _of_relation(connector: Connector[Any], extraction: Extraction) -> pa.Table:
     try:
         engine.keep(ref, extraction.relation or "")
     except EngineError as error:
-        raise (extraction.translate_error(error) if extraction.translate_error else None) or error from error
+        better = extraction.translate_error(error) if extraction.translate_error else None
+        if better:
+            raise better from error
+        raise
     return engine.stream(f"SELECT * FROM {quote_path(ref.layer, ref.domain, ref.table)}").read_all()

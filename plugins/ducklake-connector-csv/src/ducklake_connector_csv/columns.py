@@ -32,17 +32,18 @@ class FirstRecord:
     lines: int
 
 
-def reader(file: io.TextIOBase, layout: CsvFormat) -> _csv.Reader:
+def reader(file: io.TextIOBase, layout: CsvFormat, *, strict: bool = False) -> _csv.Reader:
     """Python's CSV reader in a file's format: slow, but it can count lines.
 
     Args:
         file: Text, opened with `newline=""`.
         layout: The format.
+        strict: Raise `csv.Error` where a quote is not closed, or text goes on behind it.
     """
     # A C long where Python runs, so that a field may be as long as it is; the default of 131,072 is for all readers of the process.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     if layout.quote:
-        return csv.reader(file, delimiter=layout.delimiter, quotechar=layout.quote, doublequote=True)
+        return csv.reader(file, delimiter=layout.delimiter, quotechar=layout.quote, doublequote=True, strict=strict)
     return csv.reader(file, delimiter=layout.delimiter, quoting=csv.QUOTE_NONE)
 
 
@@ -56,10 +57,11 @@ def first_record(path: Path, layout: CsvFormat, encoding: str = "utf-8") -> Firs
 
     Raises:
         UnicodeError: It is not.
+        csv.Error: A quoted field of it is not closed.
     """
     codec = "utf-8-sig" if encoding.startswith("utf-8") else encoding
     with io.TextIOWrapper(open_bytes(path), encoding=codec, newline="") as text:
-        records = reader(text, layout)
+        records = reader(text, layout, strict=True)
         found = next(((skip, record) for skip, record in enumerate(records) if record), None)
     return FirstRecord(tuple(found[1]), found[0], records.line_num) if found else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -135,7 +136,10 @@ def appended(
     plain = layout.encoding.startswith(_LINE_FEED_IS_ITSELF) and content.file.path.suffix != ".gz"
     if not (plain and content.whole_lines and known.layout == _signature(layout)):
         return None
-    record = first_record(content.file.path, layout, layout.encoding)
+    try:
+        record = first_record(content.file.path, layout, layout.encoding)
+    except csv.Error:
+        return None  # all of it is read, which says what is wrong
     if record is None:
         return None
     columns, _ = column_names(record, layout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 import gzip
 import threading
@@ -132,6 +133,11 @@ def _readable(place: str, path: Path, name: str, layout: CsvFormat) -> Iterator[
     except UnicodeError as error:
         found = undecodable(place, path, name, layout.encoding)
         raise found or DataError(f"{place}: {name} is not {layout.encoding}: {error}") from error
+    except csv.Error as error:
+        raise DataError(
+            f"{place}: {name}: in its first line a quoted field is not closed, or goes on behind its closing quote",
+            hint="double quotes within quoted fields, or set format.quote to what the file uses",
+        ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{place}: {name} is no whole gzip file: {error}") from error
     except OSError as error:

@@ -27,6 +27,9 @@ _PIECE = 900 << 10
 _AHEAD = 8 << 20
 """Bytes that are read before they are asked for: enough to go on with while the engine writes row groups."""
 
+_PIECES = 16
+"""So many of them at most: also small files and those that lack columns take memory."""
+
 _HEAD = 1 << 20
 _SPARSE = 100
 """Bytes a quote from which on looking at each quote costs less than Arrow gains."""
@@ -77,7 +80,8 @@ def suits(file: ReadableFile, layout: CsvFormat, *, sampled: bool) -> bool:
         layout: Its format, in UTF-8.
         sampled: Whether DuckDB has to find out types from its first rows, for which its lines must end alike.
     """
-    if file.path.suffix == ".gz" or len(file.columns) < 2 or not (layout.delimiter + layout.quote).isascii():
+    marks = layout.delimiter + layout.quote
+    if file.path.suffix == ".gz" or len(file.columns) < 2 or not marks.isascii() or layout.quote == " ":
         return False
     with file.path.open("rb") as content:
         head = content.read(_HEAD)
@@ -125,7 +129,7 @@ class StrictReader:
                 for data, end in self._pieces(file):
                     waiting.append((pool.submit(self._parsed, file.columns, data, end), len(data)))
                     ahead += len(data)
-                    while len(waiting) > self._threads and ahead > _AHEAD:
+                    while len(waiting) > self._threads and (ahead > _AHEAD or len(waiting) > _PIECES):
                         done, size = waiting.popleft()
                         ahead -= size
                         yield done.result()
@@ -147,6 +151,8 @@ class StrictReader:
             start, size = content.tell(), _PIECE
             while data := content.read(size):
                 last = len(data) < size
+                if last and data.endswith(b"\r"):
+                    raise Refused
                 if last and not data.endswith(b"\n"):
                     data += b"\n"
                 end = self._checked(data)
@@ -225,5 +231,7 @@ class StrictReader:
         except pa.ArrowInvalid as error:
             raise Refused from error
         here = dict(zip(targets, batch.columns, strict=True))
-        arrays = [here[at] if at in here else pa.nulls(batch.num_rows, field.type) for at, field in enumerate(self.schema)]
+        lacking = {self.schema.field(at).type for at in range(len(self.schema)) if at not in here}
+        empty = {kind: pa.nulls(batch.num_rows, kind) for kind in lacking}
+        arrays = [here[at] if at in here else empty[field.type] for at, field in enumerate(self.schema)]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
