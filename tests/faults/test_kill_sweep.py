@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -45,9 +47,15 @@ BROKEN = (AssertionError, duckdb.Error, DuckLakeError)
 
 
 def ducklake(project: Path, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run([DUCKLAKE, "-C", str(project), *arguments], capture_output=True, text=True, timeout=120)
-    assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
-    return done.stdout
+    pipe, stacks = subprocess.PIPE, {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen([DUCKLAKE, "-C", str(project), *arguments], stdout=pipe, stderr=pipe, text=True, env=stacks) as process:
+        try:
+            out, err = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # which prints the stack of each thread
+            out, err = process.communicate()
+    assert process.returncode == code, f"{arguments}: {process.returncode}\n{out}\n{err}"
+    return out
 
 
 @pytest.fixture(scope="module")
