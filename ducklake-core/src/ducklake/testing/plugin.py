@@ -5,6 +5,7 @@ It is loaded into every pytest run of an environment that has `ducklake-core`, s
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks of the conformance suites."""
+    """Declare the marks of the conformance suites, and let commands hear Ctrl-C also where a shell has begun all this in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "large: streams gigabytes; deselect with -m 'not large'")
 
 
