@@ -5,7 +5,6 @@ import os
 import pty
 import select
 import shutil
-import signal
 import stat
 import subprocess
 import time
@@ -415,7 +414,6 @@ class Terminal:
         pid, self._descriptor = pty.fork()
         if pid == 0:
             os.chdir(cwd)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell may have set aside for all that it starts
             os.execve(command()[0], [*command(), *args], environment({"TERM": "xterm", "COLUMNS": "120"}))
         self._pid, self.shown, self._seen = pid, "", 0
 

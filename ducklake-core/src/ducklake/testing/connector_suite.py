@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from ducklake.testing.connectors import translating
 from ducklake.testing.memory import peak_growth
 from ducklake.testing.suites import HOSTILE_NAMES, Place, Suite, check_class, refuses_unknown_options, same_rows
 
@@ -411,14 +412,10 @@ class ConnectorTests(Suite):
         return pa.Table.from_batches(batches) if batches else session.get_schema(table).empty_table()
 
     def _batches(self, connector: Connector[Any], session: Session, table: str, batch_size: int = 50_000) -> Iterator[pa.RecordBatch]:
-        from ducklake.api.engine import EngineError
-
         extraction = session.extract(self._request(table, batch_size))
         if extraction.relation is not None:
-            try:
+            with translating(extraction):
                 yield from connector.context.engine.stream(extraction.relation)
-            except EngineError as error:
-                raise (extraction.translate_error(error) if extraction.translate_error else None) or error from error
             return
         for stream in extraction.streams:
             for batch in stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -46,17 +47,29 @@ def read_table(connector: Connector[Any], table: str, **request: Any) -> pa.Tabl
 
 
 def _of_relation(connector: Connector[Any], extraction: Extraction) -> pa.Table:
-    from ducklake.api.engine import EngineError
     from ducklake.api.sql import quote_path
     from ducklake.api.tables import TableRef
 
     ref = TableRef("raw", "testing", "rows")
     engine = connector.context.engine
-    try:
+    with translating(extraction):
         engine.keep(ref, extraction.relation or "")
+    return engine.stream(f"SELECT * FROM {quote_path(ref.layer, ref.domain, ref.table)}").read_all()
+
+
+@contextlib.contextmanager
+def translating(extraction: Extraction) -> Iterator[None]:
+    """Raise what the extraction makes of the engine's error while its relation is read.
+
+    Args:
+        extraction: Whose relation it is.
+    """
+    from ducklake.api.engine import EngineError
+
+    try:
+        yield
     except EngineError as error:
         better = extraction.translate_error(error) if extraction.translate_error else None
         if better:
             raise better from error
         raise
-    return engine.stream(f"SELECT * FROM {quote_path(ref.layer, ref.domain, ref.table)}").read_all()

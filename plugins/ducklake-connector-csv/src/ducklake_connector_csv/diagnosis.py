@@ -79,6 +79,18 @@ def _not_in(encoding: str, where: str, byte: str) -> DataError:
     return DataError(f"{where}: {byte} is not {encoding}", hint=f"set format.encoding to what the file is in, perhaps {other}")
 
 
+def not_closed(where: str) -> DataError:
+    """The error about quotes that do not enclose a field.
+
+    Args:
+        where: The message's begin: `source.table`, file and line.
+    """
+    return DataError(
+        f"{where} a quoted field is not closed, or goes on behind its closing quote",
+        hint="double quotes within quoted fields, or set format.quote to what the file uses",
+    )
+
+
 def wrong_field_count(place: str, suspects: Sequence[Suspect], layout: CsvFormat) -> DataError | None:
     """The first line with too few or too many fields; None if there is none.
 
@@ -114,10 +126,7 @@ def explain(place: str, message: str, suspects: Sequence[Suspect], layout: CsvFo
         return _misfit(place, column, kind, found[2], suspects, layout)
     if "unterminated quote" in message and (found := _ENGINE_LINE.search(message)):
         suspect = _named(message, suspects)
-        return DataError(
-            f"{place}: {suspect.name}, line {suspect.line(found[1])}: a quoted field is not closed, or goes on behind its closing quote",
-            hint="double quotes within quoted fields, or set format.quote to what the file uses",
-        )
+        return not_closed(f"{place}: {suspect.name}, line {suspect.line(found[1])}:")
     if "Invalid unicode" in message or "not utf-8" in message:
         return next((error for suspect in suspects if (error := undecodable(place, suspect.path, suspect.name, "utf-8"))), None)
     if error := wrong_field_count(place, suspects, layout):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ducklake.errors import DataError
 from ducklake_connector_csv.columns import column_names, first_record
-from ducklake_connector_csv.diagnosis import undecodable
+from ducklake_connector_csv.diagnosis import not_closed, undecodable
 from ducklake_connector_csv.files import (
     is_utf8,
     longest_line,
@@ -134,10 +134,7 @@ def _readable(place: str, path: Path, name: str, layout: CsvFormat) -> Iterator[
         found = undecodable(place, path, name, layout.encoding)
         raise found or DataError(f"{place}: {name} is not {layout.encoding}: {error}") from error
     except csv.Error as error:
-        raise DataError(
-            f"{place}: {name}: in its first line a quoted field is not closed, or goes on behind its closing quote",
-            hint="double quotes within quoted fields, or set format.quote to what the file uses",
-        ) from error
+        raise not_closed(f"{place}: {name}: in its first line") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{place}: {name} is no whole gzip file: {error}") from error
     except OSError as error:

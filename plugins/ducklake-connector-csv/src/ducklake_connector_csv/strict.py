@@ -111,7 +111,8 @@ class StrictReader:
         self.schema = pa.schema([pa.field(f"c{at}", types.get(at, pa.string())) for at in range(len(names))])
         known = {b"mark": re.escape(self._mark), b"quote": re.escape(self._quote)}
         self._quotes = re.compile(_QUOTED % known) if self._quote else None
-        self._hexadecimal = {x: re.compile(rb"%s(?<=[%s\n\t ]0%s)" % (x, re.escape(self._mark + self._quote), x)) for x in (b"x", b"X")}
+        begin = known[b"mark"] + known[b"quote"]
+        self._hexadecimal = {x: re.compile(rb"%s(?<=[%s\n\t ]0%s)" % (x, begin, x)) for x in (b"x", b"X")}
         self._has_integers = any(pa.types.is_integer(kind) for kind in types.values())
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
